@@ -1,0 +1,55 @@
+"""The port to an embedding model: text in, unit vectors out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderIdentity:
+    """What makes vectors comparable: two vectors may meet only if all of this is equal."""
+
+    name: str
+    dimension: int
+    revision: str
+    metric: str = "inner_product"
+
+
+class Embedder(Protocol):
+    """Turns text into L2-normalised vectors of one embedding space."""
+
+    @property
+    def identity(self) -> EmbedderIdentity:
+        """Name the space of the vectors."""
+        ...
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of the languages that the model knows; empty for all."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens of a text are read; the rest would be cut off."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a text, special tokens included, without a limit. Cheap, no model run."""
+        ...
+
+    def token_ends(self, text: str) -> Sequence[int]:
+        """Give the end offset (code points) of every token of a text, special tokens left out."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Embed texts, each by itself; never blocks the event loop."""
+        ...
+
+    async def close(self) -> None:
+        """Release threads and memory."""
+        ...

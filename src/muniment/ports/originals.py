@@ -1,0 +1,48 @@
+"""The port to the store of originals: the bytes as they were given to us."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOriginal:
+    """What was stored: its key, size in bytes and SHA-256 (hexadecimal)."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class OriginalTooLargeError(Exception):
+    """More bytes came than are allowed; nothing was kept."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"larger than {limit} bytes")
+        self.limit = limit
+
+
+class OriginalMissingError(Exception):
+    """There is no original under this key."""
+
+
+class Originals(Protocol):
+    """Keeps bytes durably under opaque keys."""
+
+    async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
+        """Store a stream; when this returns the bytes survive a power cut. Raises OriginalTooLargeError."""
+        ...
+
+    def local_file(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """Give the bytes as a local file for as long as the context is open. Raises OriginalMissingError."""
+        ...
+
+    def read(self, key: str) -> AsyncIterator[bytes]:
+        """Stream the bytes. Raises OriginalMissingError."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the bytes; no error when they are gone already."""
+        ...
