@@ -1,0 +1,61 @@
+"""Tables of identity: tenants, accounts, and answers kept for repeated requests."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, LargeBinary, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from muniment.kit.ids import new_id
+from muniment.postgres.base import Base
+
+
+class Tenant(Base):
+    """An organisation: the outermost wall. Made when the first of its users signs in."""
+
+    __tablename__ = "tenant"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Account(Base):
+    """A user of one tenant, known by issuer and subject and by nothing else (OpenID Connect Core, 5.7)."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        CheckConstraint("status in ('active', 'disabled', 'erased')", name="status"),
+        Index("account_sign_in_key", "issuer", "subject", "tenant_id", unique=True),
+        Index("account_tenant_id_id_idx", "tenant_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id", ondelete="RESTRICT"))
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="active")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class IdempotencyKey(Base):
+    """A creating request that has been seen, and its answer once there is one."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (Index("idempotency_key_created_at_idx", "created_at"),)
+
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    route: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    """SHA-256 of the request's body: the same key with another body is a mistake of the caller."""
+    status: Mapped[int | None] = mapped_column(Integer)
+    headers: Mapped[dict[str, str] | None] = mapped_column(JSONB)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    locked_until: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,114 @@
+"""Tables of the chunk index (see docs/decisions/0007 and `index/statements.py`).
+
+The text of chunks stands behind row-level security. The two arms of the search have tables of
+their own without text, so that a scan of one arm reads half the bytes; they hold ids and numbers
+only and are reached through documents that the caller may see.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from muniment.index.types import HalfVec, SparseVec
+from muniment.postgres.base import Base
+
+
+class EmbeddingSpace(Base):
+    """Embedder, dimension, metric and revision: vectors may be compared within one space only."""
+
+    __tablename__ = "embedding_space"
+    __table_args__ = (UniqueConstraint("embedder", "dimension", "metric", "revision"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, Identity(always=True), primary_key=True)
+    embedder: Mapped[str]
+    dimension: Mapped[int] = mapped_column(Integer)
+    metric: Mapped[str]
+    revision: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Chunk(Base):
+    """A slice `[start, end)` of a version's canonical text, in code points."""
+
+    __tablename__ = "chunk"
+    __table_args__ = (UniqueConstraint("document_id", "version", "ordinal"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("document.id", ondelete="CASCADE"))
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer)
+    ordinal: Mapped[int] = mapped_column(Integer)
+    start: Mapped[int] = mapped_column("start_offset", Integer)
+    end: Mapped[int] = mapped_column("end_offset", Integer)
+    page: Mapped[int | None] = mapped_column(Integer)
+    headings: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    text: Mapped[str]
+
+
+class ChunkVector(Base):
+    """The dense arm: one vector for each chunk and space. A partial index for each space is made with it."""
+
+    __tablename__ = "chunk_vector"
+    __table_args__ = (Index("chunk_vector_document_id_idx", "document_id"),)
+
+    chunk_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    space: Mapped[int] = mapped_column(
+        SmallInteger,
+        ForeignKey("embedding_space.id", ondelete="RESTRICT"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    document_id: Mapped[UUID]
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    embedding: Mapped[str] = mapped_column(HalfVec())
+
+
+class ChunkLex(Base):
+    """The lexical arm: the term-frequency part of BM25F; what depends on the corpus is on the query's side."""
+
+    __tablename__ = "chunk_lex"
+    __table_args__ = (
+        Index("chunk_lex_document_id_idx", "document_id"),
+        Index("chunk_lex_tail_idx", "tenant_id", postgresql_where=text("not folded")),
+    )
+
+    chunk_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    document_id: Mapped[UUID]
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    folded: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether packed postings hold this chunk too; without them nothing is folded."""
+    lex: Mapped[str] = mapped_column(SparseVec())
+
+
+class LexTerm(Base):
+    """In how many chunks of the tenant a term stands. The id is salted with the tenant."""
+
+    __tablename__ = "lex_term"
+
+    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    term: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    chunks: Mapped[int] = mapped_column(Integer)
+
+
+class LexTotal(Base):
+    """How many chunks a tenant has in the lexical arm."""
+
+    __tablename__ = "lex_total"
+
+    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    chunks: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,29 @@
+"""Column types of pgvector, written and read as text.
+
+Embeddings are only ever written through the ORM's metadata; searches compare them inside the
+database and never select them.
+"""
+
+from typing import override
+
+from sqlalchemy.types import UserDefinedType
+
+
+class HalfVec(UserDefinedType[str]):
+    """Half-precision vector without a fixed dimension: one column serves several embedding spaces."""
+
+    cache_ok = True
+
+    @override
+    def get_col_spec(self, **_options: object) -> str:
+        return "halfvec"
+
+
+class SparseVec(UserDefinedType[str]):
+    """Sparse vector; its positions are salted term ids."""
+
+    cache_ok = True
+
+    @override
+    def get_col_spec(self, **_options: object) -> str:
+        return "sparsevec"

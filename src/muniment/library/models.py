@@ -1,0 +1,139 @@
+"""Tables of the library: collections, grants, documents and their versions.
+
+`document.acl` is derived, never written: triggers (`migrations/functions.py`) keep it equal to the
+effective principals of the document, so that no code path can forget it. It serves row-level
+security; the whole rule stands in `library/policy.py`.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from muniment.kit.ids import new_id
+from muniment.library.access_rules import ConditionsJson, RuleJson
+from muniment.library.metadata import MetadataJson
+from muniment.postgres.base import Base
+
+
+class Collection(Base):
+    """A set of documents with an owner, grants and settings."""
+
+    __tablename__ = "collection"
+    __table_args__ = (Index("collection_tenant_id_id_idx", "tenant_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id", ondelete="RESTRICT"))
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    language: Mapped[str | None]
+    """ISO 639-1 code when all documents are of one language; None to detect it for each."""
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="RESTRICT"))
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class CollectionGrant(Base):
+    """What a principal may do in a collection."""
+
+    __tablename__ = "collection_grant"
+    __table_args__ = (
+        CheckConstraint("role in ('reader', 'editor', 'owner')", name="role"),
+        Index("collection_grant_tenant_id_principal_idx", "tenant_id", "principal"),
+    )
+
+    collection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("collection.id", ondelete="CASCADE"), primary_key=True
+    )
+    principal: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    role: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Document(Base):
+    """A source in a collection, with its walls and the state of its newest version."""
+
+    __tablename__ = "document"
+    __table_args__ = (
+        CheckConstraint("status in ('queued', 'processing', 'ready', 'failed')", name="status"),
+        Index("document_collection_id_id_idx", "collection_id", "id"),
+        Index("document_collection_id_uri_idx", "collection_id", "uri"),
+        Index("document_collection_id_name_idx", "collection_id", "name"),
+        Index("document_acl_idx", "acl", postgresql_using="gin"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id", ondelete="RESTRICT"))
+    collection_id: Mapped[UUID] = mapped_column(ForeignKey("collection.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    uri: Mapped[str | None]
+    media_type: Mapped[str]
+    meta: Mapped[MetadataJson] = mapped_column("metadata", JSONB, server_default="{}")
+    rule: Mapped[RuleJson | None] = mapped_column(JSONB(none_as_null=True))
+    """The access rule as it was given."""
+    rule_principals: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    """`any_of` of the rule."""
+    conditions: Mapped[ConditionsJson | None] = mapped_column(JSONB(none_as_null=True))
+    """`all` of the rule, folded into one set of bounds for each attribute."""
+    condition_attributes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    acl: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="RESTRICT"))
+    status: Mapped[str] = mapped_column(server_default="queued")
+    progress: Mapped[float] = mapped_column(Float, server_default="0")
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    """Number of the newest version."""
+    ready_version: Mapped[int | None] = mapped_column(Integer)
+    """Number of the version that searches find; None before the first one is ready."""
+    chunks: Mapped[int] = mapped_column(Integer, server_default="0")
+    bytes: Mapped[int]
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class DocumentVersion(Base):
+    """The bytes of a document at one time, and the canonical text that was read from them.
+
+    The text never changes once it is there: citations are slices of it.
+    """
+
+    __tablename__ = "document_version"
+    __table_args__ = (
+        ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),
+    )
+
+    document_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    media_type: Mapped[str]
+    bytes: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    original_key: Mapped[str]
+    title: Mapped[str | None]
+    text: Mapped[str | None]
+    page_starts: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    """Offset in code points at which each page begins."""
+    language: Mapped[str | None]
+    pipeline: Mapped[str | None]
+    """Revisions of parser, chunker and embedder that made the text and its chunks."""
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ready_at: Mapped[datetime | None]

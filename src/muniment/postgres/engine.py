@@ -1,0 +1,87 @@
+"""Engines for the three roles of the database, and the translation of their addresses."""
+
+from dataclasses import dataclass
+
+import orjson
+from pydantic import SecretStr
+from sqlalchemy import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from muniment.kit.errors import ConfigurationError
+from muniment.postgres.settings import DatabaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """Where the database is, once for each role (the owner migrates, one serves, one runs jobs)."""
+
+    owner: SecretStr
+    serving: SecretStr
+    worker: SecretStr
+
+
+def engine_url(address: SecretStr) -> URL:
+    """Turn an ordinary `postgresql://` address into the one of our driver, TLS parameter included."""
+    try:
+        url = make_url(address.get_secret_value())
+    except ValueError as error:
+        raise ConfigurationError(
+            "A database address cannot be read.",
+            hint="Write it as postgresql://user:password@host:5432/name.",
+        ) from error
+    if url.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ConfigurationError(
+            f"The database address begins with {url.drivername!r}, but only PostgreSQL is supported.",
+            hint="Write it as postgresql://user:password@host:5432/name.",
+        )
+    query = dict(url.query)
+    if "sslmode" in query:
+        query["ssl"] = query.pop("sslmode")
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def role_name(address: SecretStr) -> str:
+    """Give the name of the role that an address signs in with. Raises ConfigurationError without one."""
+    name = engine_url(address).username
+    if not name:
+        raise ConfigurationError(
+            "A database address names no role.",
+            hint="Write it as postgresql://role:password@host:5432/name.",
+        )
+    return name
+
+
+def create_engine(
+    address: SecretStr, settings: DatabaseSettings, *, application: str, pool_size: int | None = None
+) -> AsyncEngine:
+    """Make an engine whose connections carry our time-outs."""
+    limits = {
+        "application_name": application,
+        "statement_timeout": _milliseconds(settings.statement_timeout.total_seconds()),
+        "lock_timeout": _milliseconds(settings.lock_timeout.total_seconds()),
+        "idle_in_transaction_session_timeout": "60000",
+    }
+    connect_args: dict[str, object] = {"timeout": 10, "server_settings": limits}
+    if settings.pooler:
+        # A pooler in transaction mode hands every transaction to another server connection, where
+        # neither prepared statements nor session settings of ours exist.
+        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        connect_args["server_settings"] = {"application_name": application}
+    return create_async_engine(
+        engine_url(address),
+        pool_size=pool_size or settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout.total_seconds(),
+        pool_pre_ping=True,
+        connect_args=connect_args,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,176 @@
+"""The durable job queue: rows written in the same transaction as what they are about.
+
+Delivery is at least once. An attempt is counted when a job is *claimed*, so a job that kills its
+worker is parked after `max_attempts`. A claim holds a lease on the database's clock and a fence
+number; the last commit of the work checks the fence, so a worker that stalled and woke up after
+its lease ran out commits nothing (docs/decisions/0006).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Integer, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from muniment.kit.errors import ConflictError
+from muniment.ports.jobs import ClaimedJob, JobPayload, NewJob
+from muniment.postgres.base import Base
+
+
+class Job(Base):
+    """A piece of work that survives every crash. Rows of finished jobs are removed."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("state in ('queued', 'running', 'parked')", name="state"),
+        Index("job_waiting_idx", "tenant_id", "run_at", "id", postgresql_where=text("state = 'queued'")),
+        Index("job_leased_idx", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("job_kind_key_idx", "kind", "key"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str]
+    key: Mapped[str]
+    """What the job is about; jobs with the same kind and key are wanted once only."""
+    payload: Mapped[JobPayload] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(server_default="queued")
+    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    max_attempts: Mapped[int] = mapped_column(Integer, server_default="3")
+    fence: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    run_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FenceLostError(ConflictError):
+    """Another worker has taken this job over; nothing of this attempt may be kept."""
+
+    code = "fence_lost"
+    title = "The work was taken over"
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a failed attempt waits before the next: doubling from `first` up to `most`."""
+
+    first: timedelta = timedelta(seconds=2)
+    most: timedelta = timedelta(minutes=5)
+
+    def after(self, attempt: int) -> timedelta:
+        """Give the wait after the given attempt (1 is the first)."""
+        return min(self.most, self.first * 2 ** (attempt - 1))
+
+
+async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
+    """Add jobs in the caller's transaction: they exist if and only if it commits."""
+    session.add_all(
+        Job(tenant_id=job.tenant_id, kind=job.kind, key=job.key, payload=job.payload) for job in jobs
+    )
+    await session.flush()
+
+
+# A job may be claimed when it waits and its time has come, or when its owner's lease has run out.
+# Tenants take turns: the ones with the fewest running jobs first, then the oldest job, so that a
+# tenant with thousands of documents delays another tenant's single document by one job at most.
+_CLAIM = text(
+    """
+    with busy as (
+        select tenant_id, count(*) as running from job
+        where state = 'running' and lease_until > now() group by tenant_id
+    ), heads as (
+        select distinct tenant_id from job where state = 'queued' and run_at <= now()
+    ), next_of_each as (
+        select h.tenant_id, coalesce(b.running, 0) as running, j.id
+        from heads h left join busy b using (tenant_id)
+        cross join lateral (
+            select id from job
+            where tenant_id = h.tenant_id and state = 'queued' and run_at <= now()
+            order by run_at, id limit 8
+        ) j
+    ), expired as (
+        select tenant_id, -1::bigint as running, id from job
+        where state = 'running' and lease_until <= now() order by lease_until limit 8
+    ), ranked as (
+        select id, running + row_number() over (partition by tenant_id order by running, id) as turn
+        from (select * from next_of_each union all select * from expired) candidates
+    ), picked as (
+        select j.id from job j join ranked r using (id)
+        where (j.state = 'queued' and j.run_at <= now())
+           or (j.state = 'running' and j.lease_until <= now())
+        order by r.turn, j.id limit 1 for update of j skip locked
+    )
+    update job set
+        state = case when attempt >= max_attempts then 'parked' else 'running' end,
+        attempt = least(attempt + 1, max_attempts + 1),
+        fence = fence + 1,
+        owner = :owner,
+        lease_until = now() + :lease
+    from picked where job.id = picked.id
+    returning job.id, tenant_id, kind, key, payload, state, attempt, max_attempts, fence
+    """
+)
+
+
+async def claim(session: AsyncSession, owner: str, lease: timedelta) -> ClaimedJob | None:
+    """Take the next job, or None when there is nothing to do.
+
+    A job whose attempts are used up comes back with `exhausted` set: it is parked, and its kind is
+    told so that whoever waits for it learns why.
+    """
+    row = (await session.execute(_CLAIM, {"owner": owner, "lease": lease})).mappings().one_or_none()
+    if row is None:
+        return None
+    return ClaimedJob(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        kind=row["kind"],
+        key=row["key"],
+        payload=row["payload"],
+        attempt=row["attempt"],
+        fence=row["fence"],
+        exhausted=row["state"] == "parked",
+        last_attempt=row["attempt"] >= row["max_attempts"],
+    )
+
+
+async def extend(session: AsyncSession, job: ClaimedJob, lease: timedelta) -> bool:
+    """Prolong the lease; False when the job belongs to somebody else by now."""
+    statement = text(
+        "update job set lease_until = now() + :lease"
+        " where id = :id and fence = :fence and state = 'running' returning id"
+    )
+    values = {"lease": lease, "id": job.id, "fence": job.fence}
+    return (await session.execute(statement, values)).one_or_none() is not None
+
+
+async def hold(session: AsyncSession, job: ClaimedJob) -> None:
+    """Make sure, until the end of this transaction, that the job is still ours. Raises FenceLostError."""
+    statement = text("select 1 from job where id = :id and fence = :fence for update")
+    if (await session.execute(statement, {"id": job.id, "fence": job.fence})).one_or_none() is None:
+        raise FenceLostError(f"Job {job.id} was taken over by another worker.")
+
+
+async def finish(session: AsyncSession, job: ClaimedJob) -> None:
+    """Remove a job whose work is part of this transaction. Raises FenceLostError."""
+    statement = text("delete from job where id = :id and fence = :fence returning id")
+    if (await session.execute(statement, {"id": job.id, "fence": job.fence})).one_or_none() is None:
+        raise FenceLostError(f"Job {job.id} was taken over by another worker.")
+
+
+async def retry_later(
+    session: AsyncSession, job: ClaimedJob, error: str, backoff: Backoff
+) -> None:
+    """Give a failed job back to the queue, to be tried again after a while. Raises FenceLostError."""
+    statement = text(
+        "update job set state = 'queued', owner = null, lease_until = null, last_error = :error,"
+        " run_at = now() + :wait where id = :id and fence = :fence returning id"
+    )
+    values = {"error": error, "wait": backoff.after(job.attempt), "id": job.id, "fence": job.fence}
+    if (await session.execute(statement, values)).one_or_none() is None:
+        raise FenceLostError(f"Job {job.id} was taken over by another worker.")
