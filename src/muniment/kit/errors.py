@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Place = Literal["body", "query", "path", "header"]
+Place = Literal["body", "query", "path", "header", "cookie"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,73 @@ class UnavailableError(MunimentError):
 
     def __init__(self, detail: str, *, hint: str | None = None, retry_after_s: int = 1) -> None:
         super().__init__(detail, hint=hint, headers={"Retry-After": str(retry_after_s)})
+
+
+class BusyError(UnavailableError):
+    """Everything that could answer is taken: a lock, a connection or the time allowed for it."""
+
+    code = "busy"
+    title = "Busy for the moment"
+
+
+class WriteConflictError(ConflictError):
+    """Two writers met and this one lost; the same request may succeed when it is sent again."""
+
+    code = "write_conflict"
+    title = "Another change came in between"
+
+    def __init__(self, detail: str, *, hint: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(detail, hint=hint, headers={"Retry-After": str(retry_after_s)})
+
+
+class MalformedRequestError(MunimentError):
+    """The request cannot be read at all, for example because its JSON is broken."""
+
+    code = "malformed_request"
+    status = 400
+    title = "The request cannot be read"
+
+
+class MethodNotAllowedError(MunimentError):
+    """The path exists, but not with this verb (RFC 9110, 15.5.6)."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "This path does not know that verb"
+
+
+class ContentTooLargeError(MunimentError):
+    """The body is larger than this route takes (RFC 9110, 15.5.14)."""
+
+    code = "content_too_large"
+    status = 413
+    title = "The body is too large"
+
+
+class UnsupportedMediaTypeError(MunimentError):
+    """The body is of a kind that this route does not read (RFC 9110, 15.5.16)."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "This kind of body is not read here"
+
+
+class RefusedRequestError(MunimentError):
+    """The web framework refused the request for a reason that has no code of its own."""
+
+    code = "refused_request"
+    status = 400
+    title = "The request was refused"
+
+
+class InternalError(MunimentError):
+    """Something unexpected broke; the log has the details under the request id."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request could not be completed.",
+            hint="Try again; if it stays, ask the operator and quote the request id.",
+        )
 
 
 class ConfigurationError(MunimentError):
