@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from muniment.kit.plugins import PluginGroup
+
 Vector = NDArray[np.float32]
+Purpose = Literal["passage", "query"]
+"""What a text is embedded for: some models want to know, and a waiting person goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +43,24 @@ class Embedder(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Count the tokens of a text, special tokens included, without a limit. Cheap, no model run."""
+        """Count the tokens of a text, special tokens included and without a limit; no model run."""
         ...
 
     def token_ends(self, text: str) -> Sequence[int]:
         """Give the end offset (code points) of every token of a text, special tokens left out."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+    async def prepare(self) -> None:
+        """Load what the first call would load, so that a fault shows at start and not later."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, purpose: Purpose = "passage") -> list[Vector]:
         """Embed texts, each by itself; never blocks the event loop."""
         ...
 
     async def close(self) -> None:
         """Release threads and memory."""
         ...
+
+
+EMBEDDERS: PluginGroup[Embedder] = PluginGroup("muniment.embedders", table="embedders")
