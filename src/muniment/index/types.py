@@ -4,9 +4,9 @@ Embeddings are only ever written through the ORM's metadata; searches compare th
 database and never select them.
 """
 
-from typing import override
-
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
+from typing_extensions import override
 
 
 class HalfVec(UserDefinedType[str]):
@@ -27,3 +27,8 @@ class SparseVec(UserDefinedType[str]):
     @override
     def get_col_spec(self, **_options: object) -> str:
         return "sparsevec"
+
+
+# So that reflection (`muniment migrate --check`) knows the types by their names.
+ischema_names["halfvec"] = HalfVec
+ischema_names["sparsevec"] = SparseVec

@@ -5,15 +5,16 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
-from muniment.identity.principal import PrincipalName
+from muniment.identity.names import PrincipalName
 from muniment.ports.access import AttributeValue, Bounds
 
 RuleJson: TypeAlias = dict[str, list[str] | list[dict[str, str | int | list[str | int]]]]
 ConditionsJson: TypeAlias = dict[str, dict[str, int | list[str | int]]]
 
-RuleValue = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)] | Annotated[
-    StrictStr, Field(min_length=1, max_length=256)
-]
+RuleValue = (
+    Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
+    | Annotated[StrictStr, Field(min_length=1, max_length=256)]
+)
 """A value to compare an attribute with: a whole number that JSON can carry exactly, or a text."""
 
 
@@ -24,7 +25,9 @@ class Condition(BaseModel):
 
     attribute: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
     eq: RuleValue | None = None
-    one_of: Annotated[list[RuleValue], Field(alias="in", max_length=256)] | None = None
+    one_of: Annotated[list[RuleValue], Field(max_length=256)] | None = Field(
+        default=None, alias="in"
+    )
     gte: StrictInt | None = None
     lte: StrictInt | None = None
 
@@ -99,7 +102,9 @@ def _bounds_to_json(bounds: Bounds) -> dict[str, int | list[str | int]]:
     if bounds.lte is not None:
         written["lte"] = bounds.lte
     if bounds.members is not None:
-        written["in"] = sorted(bounds.members, key=lambda value: (isinstance(value, str), str(value)))
+        written["in"] = sorted(
+            bounds.members, key=lambda value: (isinstance(value, str), str(value))
+        )
     return written
 
 

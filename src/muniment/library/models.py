@@ -102,7 +102,7 @@ class Document(Base):
     ready_version: Mapped[int | None] = mapped_column(Integer)
     """Number of the version that searches find; None before the first one is ready."""
     chunks: Mapped[int] = mapped_column(Integer, server_default="0")
-    bytes: Mapped[int]
+    size: Mapped[int] = mapped_column("bytes")
     revision: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -116,15 +116,13 @@ class DocumentVersion(Base):
     """
 
     __tablename__ = "document_version"
-    __table_args__ = (
-        ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),
-    )
+    __table_args__ = (ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),)
 
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     tenant_id: Mapped[int] = mapped_column(Integer)
     media_type: Mapped[str]
-    bytes: Mapped[int]
+    size: Mapped[int] = mapped_column("bytes")
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
     original_key: Mapped[str]
     title: Mapped[str | None]

@@ -52,7 +52,11 @@ def role_name(address: SecretStr) -> str:
 
 
 def create_engine(
-    address: SecretStr, settings: DatabaseSettings, *, application: str, pool_size: int | None = None
+    address: SecretStr,
+    settings: DatabaseSettings,
+    *,
+    application: str,
+    pool_size: int | None = None,
 ) -> AsyncEngine:
     """Make an engine whose connections carry our time-outs."""
     limits = {

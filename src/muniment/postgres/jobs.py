@@ -26,7 +26,13 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         CheckConstraint("state in ('queued', 'running', 'parked')", name="state"),
-        Index("job_waiting_idx", "tenant_id", "run_at", "id", postgresql_where=text("state = 'queued'")),
+        Index(
+            "job_waiting_idx",
+            "tenant_id",
+            "run_at",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+        ),
         Index("job_leased_idx", "lease_until", postgresql_where=text("state = 'running'")),
         Index("job_kind_key_idx", "kind", "key"),
     )
@@ -64,13 +70,15 @@ class Backoff:
 
     def after(self, attempt: int) -> timedelta:
         """Give the wait after the given attempt (1 is the first)."""
-        return min(self.most, self.first * 2 ** (attempt - 1))
+        doublings = min(attempt - 1, 32)
+        return min(self.most, self.first * (1 << doublings))
 
 
 async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
     """Add jobs in the caller's transaction: they exist if and only if it commits."""
     session.add_all(
-        Job(tenant_id=job.tenant_id, kind=job.kind, key=job.key, payload=job.payload) for job in jobs
+        Job(tenant_id=job.tenant_id, kind=job.kind, key=job.key, payload=job.payload)
+        for job in jobs
     )
     await session.flush()
 
@@ -106,13 +114,13 @@ _CLAIM = text(
         order by r.turn, j.id limit 1 for update of j skip locked
     )
     update job set
-        state = case when attempt >= max_attempts then 'parked' else 'running' end,
-        attempt = least(attempt + 1, max_attempts + 1),
+        state = 'running',
+        attempt = attempt + 1,
         fence = fence + 1,
         owner = :owner,
         lease_until = now() + :lease
     from picked where job.id = picked.id
-    returning job.id, tenant_id, kind, key, payload, state, attempt, max_attempts, fence
+    returning job.id, tenant_id, kind, key, payload, attempt, max_attempts, fence
     """
 )
 
@@ -120,8 +128,8 @@ _CLAIM = text(
 async def claim(session: AsyncSession, owner: str, lease: timedelta) -> ClaimedJob | None:
     """Take the next job, or None when there is nothing to do.
 
-    A job whose attempts are used up comes back with `exhausted` set: it is parked, and its kind is
-    told so that whoever waits for it learns why.
+    A job whose attempts are used up comes back with `exhausted` set: it may not be tried again, only
+    reported to whoever waits for it and then parked.
     """
     row = (await session.execute(_CLAIM, {"owner": owner, "lease": lease})).mappings().one_or_none()
     if row is None:
@@ -134,7 +142,7 @@ async def claim(session: AsyncSession, owner: str, lease: timedelta) -> ClaimedJ
         payload=row["payload"],
         attempt=row["attempt"],
         fence=row["fence"],
-        exhausted=row["state"] == "parked",
+        exhausted=row["attempt"] > row["max_attempts"],
         last_attempt=row["attempt"] >= row["max_attempts"],
     )
 
@@ -163,9 +171,18 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
         raise FenceLostError(f"Job {job.id} was taken over by another worker.")
 
 
-async def retry_later(
-    session: AsyncSession, job: ClaimedJob, error: str, backoff: Backoff
-) -> None:
+async def park(session: AsyncSession, job: ClaimedJob, error: str) -> None:
+    """Put a job aside for good, for a person to look at. Raises FenceLostError."""
+    statement = text(
+        "update job set state = 'parked', owner = null, lease_until = null, last_error = :error"
+        " where id = :id and fence = :fence returning id"
+    )
+    values = {"error": error, "id": job.id, "fence": job.fence}
+    if (await session.execute(statement, values)).one_or_none() is None:
+        raise FenceLostError(f"Job {job.id} was taken over by another worker.")
+
+
+async def retry_later(session: AsyncSession, job: ClaimedJob, error: str, backoff: Backoff) -> None:
     """Give a failed job back to the queue, to be tried again after a while. Raises FenceLostError."""
     statement = text(
         "update job set state = 'queued', owner = null, lease_until = null, last_error = :error,"

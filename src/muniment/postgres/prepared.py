@@ -64,12 +64,17 @@ class PreparedReads:
             self._pool = None
 
     async def row(self, statement: str, *values: object) -> Mapping[str, object] | None:
-        """Run a statement and give its first row. Raises UnavailableError when the database is away."""
+        """Run a statement and give its first row. Raises UnavailableError."""
         if self._pool is None:
             raise UnavailableError("The database connection is not open.")
         try:
             row = await self._pool.fetchrow(statement, *values)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (
+            OSError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            TimeoutError,
+        ) as error:
             raise UnavailableError("The database does not answer.") from error
         return None if row is None else dict(row)
 

@@ -41,7 +41,7 @@ class Transactions:
 
     @asynccontextmanager
     async def begin(self, scope: Scope | None) -> AsyncIterator[AsyncSession]:
-        """Open a transaction for a scope; commit at the end of the block, roll back on an exception.
+        """Open a transaction for a scope; commit at the block's end, roll back on an exception.
 
         Without a scope, row-level security shows no row of any tenant.
         """

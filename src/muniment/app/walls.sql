@@ -1,0 +1,82 @@
+-- The walls: who may touch which table, and which rows of it. One page, for an auditor to read.
+--
+-- Applied by `muniment migrate` after the migrations, whenever this page or a role's name changes
+-- (postgres/walls.py). {serving} answers requests, {worker} runs jobs; neither owns a table, is a
+-- superuser or may bypass row-level security. The owner migrates and is not bound by the policies.
+--
+-- {tenant} and {principals} are settings of the running transaction (postgres/unit_of_work.py).
+-- The overlap of principals stands inside the policy on purpose: there the index on document.acl
+-- serves it, in a query it may not, because && is not leakproof.
+--
+-- Without row-level security, by design: tenant and embedding_space (names only), job (claimed for
+-- all tenants; holds ids only), chunk_vector, chunk_lex, lex_term, lex_total (ids and numbers
+-- without text; reached through documents that the caller may see), alembic_version.
+
+grant usage on schema public to {serving}, {worker};
+grant select on alembic_version, tenant, embedding_space to {serving}, {worker};
+grant insert on tenant to {serving};
+
+-- Accounts and profiles. The read before a tenant is known is one function that gives one row.
+alter table account enable row level security;
+grant select, insert, update on account to {serving};
+create policy tenant on account to {serving} using (tenant_id = {tenant});
+grant execute on function muniment_sign_in(text, text, text) to {serving};
+grant execute on function muniment_erase_account(uuid) to {serving};
+
+alter table profile enable row level security;
+grant select, insert, update on profile to {serving};
+create policy tenant on profile to {serving} using (tenant_id = {tenant});
+
+alter table idempotency_key enable row level security;
+grant select, insert, update, delete on idempotency_key to {serving};
+grant select, delete on idempotency_key to {worker};
+create policy tenant on idempotency_key to {serving} using (tenant_id = {tenant});
+create policy job on idempotency_key to {worker} using (true);
+
+-- Collections and grants: the tenant here, the grants in library/policy.py, since an admin manages
+-- the grants of collections whose documents no admin may read.
+alter table collection enable row level security;
+grant select, insert, update, delete on collection to {serving};
+grant select, delete on collection to {worker};
+create policy tenant on collection to {serving} using (tenant_id = {tenant});
+create policy job on collection to {worker} using (tenant_id = {tenant});
+
+alter table collection_grant enable row level security;
+grant select, insert, update, delete on collection_grant to {serving};
+grant select on collection_grant to {worker};
+create policy tenant on collection_grant to {serving} using (tenant_id = {tenant});
+create policy job on collection_grant to {worker} using (tenant_id = {tenant});
+
+-- Documents: only to those whom the rule, else the grants, let in.
+alter table document enable row level security;
+grant select, insert, update on document to {serving};
+grant select, update, delete on document to {worker};
+create policy effective_principals on document to {serving}
+    using (tenant_id = {tenant} and acl && {principals})
+    with check (tenant_id = {tenant} and acl && {principals});
+create policy job on document to {worker} using (tenant_id = {tenant});
+
+-- Whatever holds text asks the document again, and through the document's own policy.
+alter table document_version enable row level security;
+grant select, insert on document_version to {serving};
+grant select, update, delete on document_version to {worker};
+create policy of_document on document_version to {serving}
+    using (tenant_id = {tenant} and exists (select from document d where d.id = document_id))
+    with check (tenant_id = {tenant} and exists (select from document d where d.id = document_id));
+create policy job on document_version to {worker} using (tenant_id = {tenant});
+
+alter table chunk enable row level security;
+grant select on chunk to {serving};
+grant select, insert, delete on chunk to {worker};
+create policy of_document on chunk to {serving}
+    using (tenant_id = {tenant} and exists (select from document d where d.id = document_id));
+create policy job on chunk to {worker} using (tenant_id = {tenant});
+
+-- The index: numbers without text.
+grant select on chunk_vector, chunk_lex, lex_term, lex_total to {serving};
+grant select, insert, delete on chunk_vector, chunk_lex to {worker};
+grant select, insert, update, delete on lex_term, lex_total to {worker};
+
+-- Jobs: a request adds them in its own transaction; workers claim and end them.
+grant select, insert on job to {serving};
+grant select, insert, update, delete on job to {worker};

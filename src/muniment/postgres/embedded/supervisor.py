@@ -1,0 +1,105 @@
+"""Runs PostgreSQL for the processes of one data directory: the first starts it, the last stops it.
+
+Nothing is kept in memory that another process would need: who is attached and whether the
+server lives are locks held by the kernel (see `locks`), so a killed process leaves no wrong
+entry behind. A killed *last* process leaves the server running, until the next one that
+attaches and detaches.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import structlog
+from pydantic import SecretStr
+
+from muniment.postgres.embedded.addresses import Address, remove_link
+from muniment.postgres.embedded.cluster import SUPERUSER, Launch
+from muniment.postgres.embedded.errors import program_failed
+from muniment.postgres.embedded.files import DataFolder
+from muniment.postgres.embedded.locks import locked, try_lock, unlock
+from muniment.postgres.embedded.passwords import Passwords, load_or_make_passwords
+from muniment.postgres.embedded.programs import tail
+from muniment.postgres.embedded.roles import DATABASE, OWNER, SERVING, WORKER, prepare_database
+from muniment.postgres.embedded.server import Server, ServerState
+
+_log = structlog.get_logger(__name__)
+_Result = TypeVar("_Result")
+
+_POLL_S = 0.02
+_SAY_EVERY_S = 5.0
+_FAST_STOP_S = 60.0
+_ORPHANS_LEAVE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedUrls:
+    """Where each role connects to."""
+
+    owner: SecretStr
+    """Migrates: owns the database and what is in it."""
+    serving: SecretStr
+    """Answers requests, under row-level security."""
+    worker: SecretStr
+    """Runs jobs, under row-level security."""
+    superuser: SecretStr
+    """For the supervisor and the tests alone: it sees through row-level security."""
+
+
+class EmbeddedPostgres:
+    """The embedded PostgreSQL of one data directory, shared by all processes that attach to it.
+
+    `data_dir` is given over to it whole, and made private (0700). `fsync=False` is for tests:
+    the data do not survive a crash of the machine. `loopback` asks for TCP on 127.0.0.1, which
+    is also used by itself where the file system cannot hold a Unix socket.
+    """
+
+    def __init__(self, data_dir: Path, *, fsync: bool = True, loopback: bool = False) -> None:
+        self._folder = DataFolder(data_dir.absolute().resolve())
+        self._server = Server(self._folder)
+        self._launch = Launch(self._folder, fsync=fsync, loopback=loopback)
+        self._registration: int | None = None
+
+    async def __aenter__(self) -> EmbeddedUrls:
+        return await self.attach()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.detach()
+
+    async def attach(self) -> EmbeddedUrls:
+        """Have the server run until this process detaches or dies; safe to call again.
+
+        The first call ever makes the cluster. A server that died is started again, and its
+        recovery is waited for as long as it works on it.
+        """
+        await _in_thread(self._folder.ensure)
+        async with locked(self._folder.lifecycle_lock), AsyncExitStack() as on_failure:
+            if self._registration is None:
+                on_failure.push_async_callback(self._leave)
+                self._registration = try_lock(self._folder.users_lock, shared=True)
+            passwords = await _in_thread(load_or_make_passwords, self._folder)
+            await self._have_running(passwords)
+            address = await _in_thread(self._server.address)
+            await prepare_database(address, passwords)
+            on_failure.pop_all()
+        return _urls(address, passwords)
+
+    async def detach(self) -> None:
+        """Give up this process's use of the server; the last to do so stops it."""
+        if self._registration is None:
+            return
+        async with locked(self._folder.lifecycle_lock):
+            await self._leave()

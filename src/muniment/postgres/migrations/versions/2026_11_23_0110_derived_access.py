@@ -1,0 +1,160 @@
+"""Functions and triggers: effective principals of documents, sign-in, erasure.
+
+Revision 2026_11_23_0110, after 2026_11_23_0100. The functions run with the rights of the owner,
+because they must see rows that the serving role may not; each looks at one tenant only.
+"""
+
+from collections.abc import Sequence
+
+from alembic import op
+
+revision: str = "2026_11_23_0110"
+down_revision: str | None = "2026_11_23_0100"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+# The effective principals of a document: those of its rule, else of the collection's grants, and
+# always its creator and the collection's owners.
+DOCUMENT_ACL = """
+create function muniment_document_acl(p_collection uuid, p_creator uuid, p_rule text[])
+returns text[] language sql stable security definer set search_path = pg_catalog, public as $$
+    select coalesce(array_agg(distinct name), '{}') from (
+        select 'user:' || p_creator
+        union all
+        select principal from collection_grant
+        where collection_id = p_collection and (p_rule is null or role = 'owner')
+        union all
+        select unnest(p_rule)
+    ) names (name)
+$$
+"""
+
+# The lock makes a document that is being added and a grant that is being changed wait for each
+# other: each statement after it sees what the other committed.
+SET_DOCUMENT_ACL = """
+create function muniment_set_document_acl()
+returns trigger language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+    perform 1 from collection where id = new.collection_id for key share;
+    new.acl := muniment_document_acl(new.collection_id, new.created_by, new.rule_principals);
+    return new;
+end
+$$
+"""
+
+REFRESH_DOCUMENT_ACL = """
+create function muniment_refresh_document_acl()
+returns trigger language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+    perform 1 from collection where id in (select collection_id from changed) order by id for update;
+    update document d
+    set acl = muniment_document_acl(d.collection_id, d.created_by, d.rule_principals)
+    where d.collection_id in (select collection_id from changed);
+    return null;
+end
+$$
+"""
+
+# What every request asks before a tenant is known: one row by its key, never a list.
+SIGN_IN = """
+create function muniment_sign_in(p_issuer text, p_subject text, p_tenant text)
+returns table (account_id uuid, tenant_id int, status text, created_at timestamptz, profile jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, public as $$
+begin
+    return query
+    select a.id, a.tenant_id, a.status, a.created_at, to_jsonb(p)
+    from account a
+    join tenant t on t.id = a.tenant_id
+    left join profile p on p.account_id = a.id
+    where a.issuer = p_issuer and a.subject = p_subject and t.name = p_tenant;
+end
+$$
+"""
+
+# Personal data goes; collections that nobody else owns pass to the tenant's admins.
+ERASE = """
+create function muniment_erase_account(p_account uuid)
+returns boolean language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v_tenant int := nullif(current_setting('muniment.tenant', true), '')::int;
+    v_names text[];
+begin
+    select array['user:' || a.id, 'user:' || a.issuer || '|' || a.subject] into v_names
+    from account a where a.id = p_account and a.tenant_id = v_tenant and a.status <> 'erased'
+    for update;
+    if v_names is null then
+        return false;
+    end if;
+    insert into collection_grant (collection_id, principal, tenant_id, role)
+    select distinct g.collection_id, 'role:admin', v_tenant, 'owner'
+    from collection_grant g
+    where g.tenant_id = v_tenant and g.principal = any (v_names) and g.role = 'owner'
+      and not exists (
+          select 1 from collection_grant o
+          where o.collection_id = g.collection_id and o.role = 'owner'
+            and not o.principal = any (v_names))
+    on conflict (collection_id, principal) do update set role = 'owner';
+    delete from collection_grant where tenant_id = v_tenant and principal = any (v_names);
+    update document d set
+        rule_principals = (
+            select coalesce(array_agg(name), '{}') from unnest(d.rule_principals) name
+            where not name = any (v_names)),
+        rule = jsonb_set(d.rule, '{any_of}', (
+            select coalesce(jsonb_agg(name), '[]') from jsonb_array_elements(d.rule -> 'any_of') name
+            where not name #>> '{}' = any (v_names)))
+    where d.tenant_id = v_tenant and d.rule_principals && v_names;
+    delete from profile where account_id = p_account;
+    delete from idempotency_key where account_id = p_account;
+    update account set status = 'erased', issuer = 'erased', subject = p_account::text,
+        updated_at = now() where id = p_account;
+    return true;
+end
+$$
+"""
+
+TRIGGERS = (
+    """
+    create trigger document_acl before insert or update of acl, rule_principals, collection_id,
+    created_by on document for each row execute function muniment_set_document_acl()
+    """,
+    """
+    create trigger grant_added after insert on collection_grant referencing new table as changed
+    for each statement execute function muniment_refresh_document_acl()
+    """,
+    """
+    create trigger grant_changed after update on collection_grant referencing new table as changed
+    for each statement execute function muniment_refresh_document_acl()
+    """,
+    """
+    create trigger grant_removed after delete on collection_grant referencing old table as changed
+    for each statement execute function muniment_refresh_document_acl()
+    """,
+)
+
+FUNCTIONS = (
+    "muniment_document_acl(uuid, uuid, text[])",
+    "muniment_set_document_acl()",
+    "muniment_refresh_document_acl()",
+    "muniment_sign_in(text, text, text)",
+    "muniment_erase_account(uuid)",
+)
+
+
+def upgrade() -> None:
+    """Make the functions and triggers, and bring the derived column up to date."""
+    for definition in (DOCUMENT_ACL, SET_DOCUMENT_ACL, REFRESH_DOCUMENT_ACL, SIGN_IN, ERASE):
+        op.execute(definition)
+    for function in FUNCTIONS:
+        op.execute(f"revoke all on function {function} from public")
+    for trigger in TRIGGERS:
+        op.execute(trigger)
+    op.execute("update document set acl = acl")
+
+
+def downgrade() -> None:
+    """Remove the triggers and functions."""
+    op.execute("drop trigger document_acl on document")
+    for trigger in ("grant_added", "grant_changed", "grant_removed"):
+        op.execute(f"drop trigger {trigger} on collection_grant")
+    for function in reversed(FUNCTIONS):
+        op.execute(f"drop function {function}")

@@ -1,0 +1,168 @@
+"""Runs migrations as the owner role: one runner at a time, with time-outs, never half-seeing rows."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from pydantic import SecretStr
+from sqlalchemy import Connection, MetaData, NullPool, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.sql.schema import SchemaItem
+
+from muniment.kit.errors import ConfigurationError, UnavailableError
+from muniment.postgres.engine import engine_url
+
+SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK_KEY = 0x4D554E49
+"""Advisory lock of all migration runners: "MUNI"."""
+
+# row_security = off makes a backfill that policies would filter fail loudly instead of skipping rows.
+_SESSION = {
+    "application_name": "muniment-migrate",
+    "lock_timeout": "5s",
+    "statement_timeout": "30min",
+    "row_security": "off",
+}
+
+
+class SchemaMismatchError(ConfigurationError):
+    """The tables are not those that this version of the program works with."""
+
+    code = "schema_mismatch"
+    title = "The database schema is not the expected one"
+
+
+class MigrationLockedError(UnavailableError):
+    """Another process is migrating."""
+
+    code = "migration_running"
+    title = "A migration is running"
+
+
+def is_ours(
+    _item: SchemaItem,
+    name: str | None,
+    kind: str,
+    _reflected: bool,
+    _other: SchemaItem | None,  # noqa: FBT001 - Alembic's signature
+) -> bool:
+    """Leave indexes of embedding spaces alone: they come and go with the spaces, not with revisions."""
+    return not (kind == "index" and name is not None and name.startswith("chunk_vector_space_"))
+
+
+class Migrator:
+    """Brings the schema of one database to a revision."""
+
+    def __init__(self, owner: SecretStr, metadata: MetaData) -> None:
+        self._owner = owner
+        self._metadata = metadata
+
+    @staticmethod
+    def head() -> str:
+        """Give the newest revision of this program. Raises ConfigurationError when there are two."""
+        heads = ScriptDirectory(str(SCRIPTS)).get_heads()
+        if len(heads) != 1:
+            raise ConfigurationError(f"The migrations have {len(heads)} heads instead of one.")
+        return heads[0]
+
+    async def upgrade(self, revision: str = "head") -> None:
+        """Run the migrations up to a revision."""
+        await self._run(lambda config: command.upgrade(config, revision))
+
+    async def downgrade(self, revision: str) -> None:
+        """Run the migrations back down to a revision; `base` for none."""
+        await self._run(lambda config: command.downgrade(config, revision))
+
+    async def compare(self) -> None:
+        """Check that the tables equal the models. Raises SchemaMismatchError."""
+        try:
+            await self._run(command.check)
+        except CommandError as error:
+            raise SchemaMismatchError(str(error)) from error
+
+    async def current(self) -> str | None:
+        """Give the revision of the database; None for an empty one."""
+        async with self.connection() as connection:
+            return await connection.run_sync(_current)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Open the one connection that may migrate now. Raises MigrationLockedError."""
+        engine = create_async_engine(
+            engine_url(self._owner), poolclass=NullPool, connect_args={"server_settings": _SESSION}
+        )
+        try:
+            async with engine.connect() as connection:
+                await _lock(connection)
+                yield connection
+        finally:
+            await engine.dispose()
+
+    async def _run(self, step: Callable[[Config], None]) -> None:
+        async with self.connection() as connection:
+            before = await connection.run_sync(_current)
+            await connection.run_sync(self._run_step, step)
+            if await connection.run_sync(_current) != before:
+                # New tables have no walls yet: forget that the page was applied (postgres/walls.py).
+                await connection.exec_driver_sql("comment on table alembic_version is null")
+            await connection.commit()
+
+    def _run_step(self, connection: Connection, step: Callable[[Config], None]) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(SCRIPTS))
+        config.attributes["connection"] = connection
+        config.attributes["metadata"] = self._metadata
+        step(config)
+
+
+SchemaState = Literal["current", "empty", "older", "unknown"]
+
+
+def state_of(revision: str | None) -> SchemaState:
+    """Tell how a database's revision stands to this program's newest one."""
+    scripts = ScriptDirectory(str(SCRIPTS))
+    if revision is None:
+        return "empty"
+    if revision == Migrator.head():
+        return "current"
+    known = {script.revision for script in scripts.walk_revisions()}
+    return "older" if revision in known else "unknown"
+
+
+def ensure_current(revision: str | None) -> None:
+    """Refuse to work on any schema but the newest. Raises SchemaMismatchError."""
+    state = state_of(revision)
+    if state == "current":
+        return
+    hint = "Run `muniment migrate`."
+    problem = "has no tables yet"
+    if state == "older":
+        problem = f"is at the older revision {revision}"
+    elif state == "unknown":
+        problem = f"is at revision {revision}, which this version does not know"
+        hint = "Install the newer version, or go back with its `muniment migrate --to`."
+    needed = f"this version needs {Migrator.head()}"
+    raise SchemaMismatchError(f"The database {problem}; {needed}.", hint=hint)
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    try:
+        # Held by the session, so it outlives the transactions of the single migrations.
+        await connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
+        await connection.commit()
+    except DBAPIError as error:
+        raise MigrationLockedError(
+            "Another process has been migrating this database for more than 5 seconds.",
+            hint="Wait for it to end, then try again.",
+        ) from error
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
