@@ -51,7 +51,7 @@ def is_locked(path: Path) -> bool:
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
     """Hold the lock alone, waiting for it as long as it takes."""
-    while (descriptor := try_lock(path)) is None:
+    while (descriptor := try_lock(path)) is None:  # noqa: ASYNC110 - another process holds it
         await asyncio.sleep(_RETRY_S)
     try:
         yield

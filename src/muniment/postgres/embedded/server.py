@@ -68,13 +68,13 @@ class Server:
             return Address(file.listens_on, file.port)
         return socket_address(self.folder)
 
-    def signal(self, kind: signal.Signals) -> None:
+    def tell(self, kind: signal.Signals) -> None:
         """Send a signal to the main process, if it is there."""
         file = self._pid_file()
         if file is not None and _is_server_process(file.pid, self.folder.cluster):
             _send(file.pid, kind)
 
-    def signal_orphans(self, kind: signal.Signals) -> None:
+    def tell_orphans(self, kind: signal.Signals) -> None:
         """Send a signal to every process that works in the directory of the cluster."""
         for pid in _processes_in(self.folder.cluster):
             _send(pid, kind)
@@ -107,7 +107,7 @@ def _is_server_process(pid: int, cluster: Path) -> bool:
 
 def _works_in(process: psutil.Process, cluster: Path) -> bool | None:
     try:
-        return Path(process.cwd()) == cluster
+        return Path(process.cwd()) == cluster.resolve()
     except psutil.AccessDenied:
         return None
     except psutil.NoSuchProcess:

@@ -7,16 +7,15 @@ attaches and detaches.
 """
 
 import asyncio
-import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 from pydantic import SecretStr
@@ -33,8 +32,10 @@ from muniment.postgres.embedded.server import Server, ServerState
 
 _log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
 
 _POLL_S = 0.02
+_LONGEST_POLL_S = 0.25
 _SAY_EVERY_S = 5.0
 _FAST_STOP_S = 60.0
 _ORPHANS_LEAVE_S = 5.0
@@ -63,7 +64,7 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, data_dir: Path, *, fsync: bool = True, loopback: bool = False) -> None:
-        self._folder = DataFolder(data_dir.absolute().resolve())
+        self._folder = DataFolder(data_dir.absolute())
         self._server = Server(self._folder)
         self._launch = Launch(self._folder, fsync=fsync, loopback=loopback)
         self._registration: int | None = None
@@ -103,3 +104,91 @@ class EmbeddedPostgres:
             return
         async with locked(self._folder.lifecycle_lock):
             await self._leave()
+
+    async def _have_running(self, passwords: Passwords) -> None:
+        patience = _Patience()
+        launched = False
+        while (state := await _in_thread(self._server.observe)) is not ServerState.READY:
+            if state is ServerState.ABSENT:
+                if launched:
+                    last_words = await _in_thread(tail, self._folder.log)
+                    raise program_failed("The server", last_words, self._folder.root)
+                await _in_thread(self._launch.run, passwords)
+                launched = True
+            elif state is ServerState.ORPHANED:
+                await self._send_orphans_home(patience)
+            await patience.pause(state)
+
+    async def _leave(self) -> None:
+        if self._registration is not None:
+            unlock(self._registration)
+            self._registration = None
+        alone = try_lock(self._folder.users_lock)
+        if alone is None:
+            return
+        try:
+            await self._stop()
+            await _in_thread(remove_link, self._folder)
+        finally:
+            unlock(alone)
+
+    async def _stop(self) -> None:
+        patience = _Patience()
+        while (state := await _in_thread(self._server.observe)) is not ServerState.ABSENT:
+            if state is ServerState.ORPHANED:
+                await self._send_orphans_home(patience)
+            elif patience.waited_s > _FAST_STOP_S:
+                # Safe for the data: the next start recovers them from the write-ahead log.
+                await _in_thread(self._server.tell, signal.SIGQUIT)
+            elif state is not ServerState.STOPPING:
+                await _in_thread(self._server.tell, signal.SIGINT)
+            await patience.pause(state)
+
+    async def _send_orphans_home(self, patience: "_Patience") -> None:
+        # They notice by themselves that their parent has died, unless they are very busy.
+        if patience.waited_s > 2 * _ORPHANS_LEAVE_S:
+            await _in_thread(self._server.tell_orphans, signal.SIGKILL)
+        elif patience.waited_s > _ORPHANS_LEAVE_S:
+            await _in_thread(self._server.tell_orphans, signal.SIGQUIT)
+
+
+class _Patience:
+    """Waits in ever longer steps, and says now and then for what."""
+
+    def __init__(self) -> None:
+        self._started = self._said = time.monotonic()
+
+    @property
+    def waited_s(self) -> float:
+        return time.monotonic() - self._started
+
+    async def pause(self, state: ServerState) -> None:
+        """Wait a little; longer, the longer it has taken already."""
+        if time.monotonic() - self._said > _SAY_EVERY_S:
+            self._said = time.monotonic()
+            waited_s = round(self.waited_s)
+            _log.info("embedded_postgres_awaited", state=state.name.lower(), waited_s=waited_s)
+        await asyncio.sleep(min(_LONGEST_POLL_S, max(_POLL_S, self.waited_s / 20)))
+
+
+def _urls(address: Address, passwords: Passwords) -> EmbeddedUrls:
+    return EmbeddedUrls(
+        owner=address.url(OWNER, passwords.owner, DATABASE),
+        serving=address.url(SERVING, passwords.serving, DATABASE),
+        worker=address.url(WORKER, passwords.worker, DATABASE),
+        superuser=address.url(SUPERUSER, passwords.superuser, DATABASE),
+    )
+
+
+async def _in_thread(work: Callable[[*_Arguments], _Result], *args: *_Arguments) -> _Result:
+    """Run blocking work in a thread, to its end even when the caller is cancelled.
+
+    A cancelled `to_thread` leaves its thread behind: a server would start after the locks that
+    guard its start are gone.
+    """
+    future = asyncio.get_running_loop().run_in_executor(None, partial(work, *args))
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
