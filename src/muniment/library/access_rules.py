@@ -45,7 +45,7 @@ class Condition(BaseModel):
 
 
 class AccessRule(BaseModel):
-    """Narrows a document below its collection: any of these principals, and all of these conditions."""
+    """Narrows a document below its collection: any of these principals, all of these conditions."""
 
     model_config = ConfigDict(
         extra="forbid",

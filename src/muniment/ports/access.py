@@ -12,7 +12,9 @@ from typing import Literal, TypeAlias, assert_never
 AttributeValue: TypeAlias = str | int
 """The value of an attribute of a caller, such as a department or a clearance."""
 
-SetField = Literal["collection_grantees", "collection_owners", "rule_principals"]
+SetField = Literal[
+    "collection_grantees", "collection_editors", "collection_owners", "rule_principals"
+]
 """The sets of principal names that a document carries for its walls."""
 
 
@@ -28,7 +30,7 @@ class Bounds:
     members: frozenset[AttributeValue] | None = None
 
     def admits(self, value: AttributeValue) -> bool:
-        """Tell whether a caller with this value fulfils the demand; a value of the wrong type never does."""
+        """Tell whether a value fulfils the demand; one of the wrong type never does."""
         if (self.gte is not None or self.lte is not None) and not isinstance(value, int):
             return False
         if self.gte is not None and isinstance(value, int) and value < self.gte:
@@ -40,12 +42,14 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """All that decides who may see a document: the collection's grants and the document's own rule."""
+    """All that decides who may see a document: its collection's grants and its own rule."""
 
     tenant_id: int
     creator: str
     collection_grantees: frozenset[str]
     """Every principal with a grant on the collection, whatever its role."""
+    collection_editors: frozenset[str]
+    """Those of them that may edit: editors and owners."""
     collection_owners: frozenset[str]
     rule_principals: frozenset[str] | None = None
     """`any_of` of the rule; None where the rule has none."""
@@ -102,7 +106,7 @@ class Unruled:
 
 @dataclass(frozen=True, slots=True)
 class FulfilsConditions:
-    """The caller's attributes fulfil every condition of the rule; an attribute the caller lacks fails."""
+    """The caller's attributes fulfil every condition of the rule; a missing one fails."""
 
     attributes: Mapping[str, AttributeValue]
 
@@ -112,13 +116,21 @@ AccessFilter: TypeAlias = (
 )
 
 
-def evaluate(access: AccessFilter, walls: Walls) -> bool:  # noqa: PLR0911 - one return per node kind
+def evaluate(access: AccessFilter, walls: Walls) -> bool:
     """Decide in memory: the reference that every compiled form is tested against."""
     match access:
         case AllOf(parts):
             return all(evaluate(part, walls) for part in parts)
         case AnyOf(parts):
             return any(evaluate(part, walls) for part in parts)
+        case _:
+            return _evaluate_leaf(access, walls)
+
+
+def _evaluate_leaf(
+    leaf: InTenant | NotDeleted | CreatedBy | Overlaps | Unruled | FulfilsConditions, walls: Walls
+) -> bool:
+    match leaf:
         case InTenant(tenant_id):
             return walls.tenant_id == tenant_id
         case NotDeleted():
@@ -132,13 +144,15 @@ def evaluate(access: AccessFilter, walls: Walls) -> bool:  # noqa: PLR0911 - one
         case FulfilsConditions(attributes):
             return _fulfils(attributes, walls.conditions or {})
         case _:
-            assert_never(access)
+            assert_never(leaf)
 
 
 def _set_field(field: SetField, walls: Walls) -> frozenset[str]:
     match field:
         case "collection_grantees":
             return walls.collection_grantees
+        case "collection_editors":
+            return walls.collection_editors
         case "collection_owners":
             return walls.collection_owners
         case "rule_principals":
@@ -147,9 +161,8 @@ def _set_field(field: SetField, walls: Walls) -> frozenset[str]:
             assert_never(field)
 
 
-def _fulfils(
-    attributes: Mapping[str, AttributeValue], conditions: Mapping[str, Bounds]
-) -> bool:
+def _fulfils(attributes: Mapping[str, AttributeValue], conditions: Mapping[str, Bounds]) -> bool:
     return all(
-        name in attributes and bounds.admits(attributes[name]) for name, bounds in conditions.items()
+        name in attributes and bounds.admits(attributes[name])
+        for name, bounds in conditions.items()
     )
