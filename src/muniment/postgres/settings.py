@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from muniment.kit.durations import Duration
+
 
 class DatabaseSettings(BaseModel):
     """Where the database is and how patient we are with it."""
@@ -29,14 +31,14 @@ class DatabaseSettings(BaseModel):
         le=200,
         description="Connections of each process to the database, per role.",
     )
-    pool_timeout: timedelta = Field(
+    pool_timeout: Duration = Field(
         default=timedelta(seconds=5),
         description="How long a request waits for a free connection before it is answered 503.",
     )
-    statement_timeout: timedelta = Field(
+    statement_timeout: Duration = Field(
         default=timedelta(seconds=30), description="Longest time of one statement."
     )
-    lock_timeout: timedelta = Field(
+    lock_timeout: Duration = Field(
         default=timedelta(seconds=5), description="Longest wait for a lock."
     )
     pooler: bool = Field(

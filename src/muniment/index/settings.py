@@ -1,0 +1,48 @@
+"""Settings of the index: how texts become vectors, and where vectors are kept."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+
+class _PluginTable(BaseModel):
+    """A table whose inner tables are the settings of plug-ins, checked when one is loaded."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    def plugin_settings(self, name: str) -> Mapping[str, JsonValue]:
+        """Give the settings of one plug-in as they were written, unchecked."""
+        table = (self.model_extra or {}).get(name)
+        return table if isinstance(table, dict) else {}
+
+    @model_validator(mode="after")
+    def _only_tables(self) -> Self:
+        for name, value in (self.model_extra or {}).items():
+            if not isinstance(value, dict):
+                raise ValueError(f"{name} is not a setting (the tables of plug-ins stand here)")
+        return self
+
+
+class EmbeddingSettings(_PluginTable):
+    """How texts become vectors; `[embedding.<plug-in>]` has the settings of the plug-in."""
+
+    space: str = Field(
+        default="minilm",
+        min_length=1,
+        description="The plug-in that embeds what is ingested from now on. What was embedded "
+        "before stays findable in its own space.",
+    )
+
+
+class VectorSettings(_PluginTable):
+    """Where vectors are kept; `[vectors.<plug-in>]` has the settings of the plug-in."""
+
+    store: str = Field(
+        default="pgvector", min_length=1, description="The plug-in that keeps the vectors."
+    )
+    index: Literal["hnsw", "ivfflat"] = Field(
+        default="hnsw",
+        description="Kind of approximate index in PostgreSQL. IVFFlat holds its recall where many "
+        "texts are nearly equal; HNSW builds up as documents come in.",
+    )
