@@ -18,9 +18,10 @@ class _PluginTable(BaseModel):
 
     @model_validator(mode="after")
     def _only_tables(self) -> Self:
-        for name, value in (self.model_extra or {}).items():
-            if not isinstance(value, dict):
-                raise ValueError(f"{name} is not a setting (the tables of plug-ins stand here)")
+        extra = self.model_extra or {}
+        strangers = [name for name, value in extra.items() if not isinstance(value, dict)]
+        if strangers:
+            raise ValueError(f"{strangers[0]} is not a setting (tables of plug-ins stand here)")
         return self
 
 
