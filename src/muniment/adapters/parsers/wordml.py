@@ -19,6 +19,8 @@ _OFFICE_DOCUMENT = "/officeDocument"
 _UNSEEN = frozenset({"Fallback", "moveFrom", "del"})
 """Second copies for old programs, and what a tracked change took away."""
 _MARKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
+_BLOCKS = frozenset({"tbl", "tr", "tc", "p"})
+_INSIDE = frozenset({"t", "r", "rPr", "vanish", "pStyle", "outlineLvl"})
 _OFF = frozenset({"0", "false", "off"})
 _BODY_TEXT = 9
 _LONGEST_CHAIN = 16
@@ -27,6 +29,7 @@ _LONGEST_CHAIN = 16
 class RelationshipsReader(XmlHandler):
     """Finds the main part of the package."""
 
+    wanted = frozenset({"Relationship"})
     main_part: str | None = None
 
     @override
@@ -37,6 +40,8 @@ class RelationshipsReader(XmlHandler):
 
 class PropertiesReader(XmlHandler):
     """Finds the title of the document."""
+
+    wanted = frozenset({"title"})
 
     def __init__(self) -> None:
         self._inside = False
@@ -69,6 +74,8 @@ class _Style:
 
 class StylesReader(XmlHandler):
     """Learns which paragraph styles are headings, and of what level."""
+
+    wanted = frozenset({"style", "name", "basedOn", "outlineLvl"})
 
     def __init__(self) -> None:
         self._styles: dict[str, _Style] = {}
@@ -127,6 +134,8 @@ class _Paragraph:
 class BodyReader(XmlHandler):
     """Writes the visible paragraphs and tables of the body or of the notes into a text flow."""
 
+    wanted = _UNSEEN | _BLOCKS | _INSIDE | frozenset(_MARKS)
+
     def __init__(self, levels: Mapping[str, int]) -> None:
         self.flow = TextFlow()
         self._levels = levels
@@ -142,7 +151,7 @@ class BodyReader(XmlHandler):
     def start(self, name: str, attributes: _Attributes) -> None:
         if self._unseen or name in _UNSEEN:
             self._unseen += name in _UNSEEN
-        elif name in {"tbl", "tr", "tc", "p"}:
+        elif name in _BLOCKS:
             self._start_block(name)
         elif self._open:
             self._start_inside(name, attributes)

@@ -5,13 +5,18 @@ refused (so there are no entities to expand and nothing to fetch), and depth cos
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import ClassVar
 from xml.parsers import expat
 
 from muniment.ports.parsing import ParseError
 
 
 class XmlHandler:
-    """Takes the elements of a part; names and attributes come without their namespaces."""
+    """Takes the wanted elements of a part; names and attributes come without their namespaces."""
+
+    wanted: ClassVar[frozenset[str]]
+    """Any other element is passed over: most of a part is layout, and calls are what costs."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Open an element."""
@@ -27,10 +32,14 @@ def read_part(pieces: Iterable[bytes], handler: XmlHandler) -> None:
     """Feed a part to its handler. Raises ParseError, and ExpatError when it is not well-formed."""
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        handler.start(_local(name), {_local(key): value for key, value in attributes.items()})
+        local = _local(name)
+        if local in handler.wanted:
+            handler.start(local, {_local(key): value for key, value in attributes.items()})
 
     def end(name: str) -> None:
-        handler.end(_local(name))
+        local = _local(name)
+        if local in handler.wanted:
+            handler.end(local)
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -43,6 +52,7 @@ def read_part(pieces: Iterable[bytes], handler: XmlHandler) -> None:
     parser.Parse(b"", True)
 
 
+@lru_cache(maxsize=1024)
 def _local(name: str) -> str:
     return name.rpartition(" ")[2]
 
