@@ -1,0 +1,144 @@
+"""BM25F with the title as a second field, split between the two sides of an inner product.
+
+Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted fields" (CIKM 2004).
+The chunk's side holds only what depends on the chunk (saturated term frequencies), so nothing is
+ever indexed again because the corpus has changed; the query's side holds idf times the frequency
+of the word in the query. The inner product of both is the BM25F score.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from muniment.index.terms import TermAnalyzer, stop_words, term_id
+
+TITLE_WEIGHT = 2.0
+TITLE_B = 0.5
+TEXT_B = 0.75
+K1 = 1.2
+
+AVERAGE_TITLE_TERMS = 4.0
+AVERAGE_TEXT_TERMS = 85.0
+"""Frozen: what our chunker makes of prose, function words left out. A true average would be a hot
+row and would need every chunk to be indexed again; .7 to 1.4 times it costs less than .013 nDCG."""
+
+MIN_FREQUENCY = 10
+"""Rarer words count as if they stood in this many chunks, so that a score cannot tell whether one
+document that the asker may not see holds a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparseTerms:
+    """A sparse vector: term ids in rising order, each with its weight."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    def dot(self, other: "SparseTerms") -> float:
+        """Give the inner product: the BM25F score of a query and a chunk."""
+        mine = dict(zip(self.ids, self.weights, strict=True))
+        return math.fsum(
+            mine.get(term, 0.0) * weight
+            for term, weight in zip(other.ids, other.weights, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTerms:
+    """The terms of a query by id, each with its frequency in the query."""
+
+    frequencies: Mapping[int, float]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids whose document frequencies are needed to weigh the query."""
+        return tuple(sorted(self.frequencies))
+
+
+class LexicalModel:
+    """Makes the two sides of the lexical arm. Pure: the same text gives the same weights."""
+
+    def __init__(self, analyzer: TermAnalyzer) -> None:
+        self._analyzer = analyzer
+
+    def document_weights(self, title: str, text: str, language: str, salt: bytes) -> SparseTerms:
+        """Weigh the terms of a chunk.
+
+        Function words are kept, so that a query of nothing else still finds something, but a
+        text is not counted longer for them.
+        """
+        title_counts, title_length = self._count(title, language)
+        text_counts, text_length = self._count(text, language)
+        title_norm = TITLE_WEIGHT / _length_norm(title_length / AVERAGE_TITLE_TERMS, TITLE_B)
+        text_norm = 1.0 / _length_norm(text_length / AVERAGE_TEXT_TERMS, TEXT_B)
+        frequencies: dict[int, float] = {}
+        for term in title_counts.keys() | text_counts.keys():
+            frequency = title_norm * title_counts[term] + text_norm * text_counts[term]
+            place = term_id(term, salt)
+            frequencies[place] = frequencies.get(place, 0.0) + frequency
+        return _sparse({place: _saturate(value) for place, value in frequencies.items()})
+
+    def query_terms(
+        self, text: str, language: str, salt: bytes, *, also: Sequence[str] = ()
+    ) -> QueryTerms:
+        """Find the terms of a query.
+
+        `also` names further languages of the documents: every word is looked up under its stems
+        in these too. Function words are left out unless there is nothing else.
+        """
+        frequencies: Counter[int] = Counter()
+        words = list(self._analyzer.words(text, language))
+        ignored = stop_words(language)
+        telling = [word for word in words if word not in ignored] or words
+        for word in telling:
+            terms = {self._analyzer.term(word, code) for code in (language, *also)}
+            frequencies.update(term_id(term, salt) for term in terms)
+        return QueryTerms(dict(frequencies))
+
+    def _count(self, text: str, language: str) -> tuple[Counter[str], int]:
+        """Count the terms of a field, and how long it is without its function words."""
+        words = Counter(self._analyzer.words(text, language))
+        ignored = stop_words(language)
+        terms: Counter[str] = Counter()
+        for word, count in words.items():
+            terms[self._analyzer.term(word, language)] += count
+        return terms, sum(count for word, count in words.items() if word not in ignored)
+
+
+def query_weights(terms: QueryTerms, df: Mapping[int, int], chunks: int) -> SparseTerms:
+    """Weigh the terms of a query by frequency and idf, from coarse counts only."""
+    total = _power_of_two(max(chunks, 1))
+    return _sparse(
+        {
+            term: frequency * _idf(_coarse(df.get(term, 0)), total)
+            for term, frequency in terms.frequencies.items()
+        }
+    )
+
+
+def _length_norm(relative_length: float, b: float) -> float:
+    return 1.0 - b + b * relative_length
+
+
+def _saturate(frequency: float) -> float:
+    return frequency * (K1 + 1.0) / (K1 + frequency)
+
+
+def _idf(df: float, chunks: float) -> float:
+    """Weigh a term by its rarity; never negative, also where the coarse df exceeds the corpus."""
+    return math.log1p((max(chunks - df, 0.0) + 0.5) / (df + 0.5))
+
+
+def _coarse(df: int) -> float:
+    """Blur a document frequency: at least MIN_FREQUENCY, and rounded to a power of two."""
+    return _power_of_two(max(df, MIN_FREQUENCY))
+
+
+def _power_of_two(count: int) -> float:
+    return float(2 ** round(math.log2(count)))
+
+
+def _sparse(weights: Mapping[int, float]) -> SparseTerms:
+    ordered = sorted((term, weight) for term, weight in weights.items() if weight > 0.0)
+    return SparseTerms(tuple(term for term, _ in ordered), tuple(weight for _, weight in ordered))

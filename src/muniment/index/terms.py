@@ -1,0 +1,124 @@
+"""Words of a text as index terms: cut, folded, stemmed, hashed.
+
+Scripts without spaces are cut into overlapping pairs of characters, the classic way to search
+Chinese and Japanese without a dictionary.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import pairwise
+from threading import Lock
+
+import snowballstemmer
+
+from muniment.index.stopwords import NO_WORDS, STOP_WORDS
+
+MAX_TERM_ID = 1_000_000_000
+"""The most dimensions that a sparsevec of pgvector can have."""
+
+ALGORITHMS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german",
+    "el": "greek", "en": "english", "es": "spanish", "et": "estonian", "eu": "basque",
+    "fa": "persian", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi",
+    "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian",
+    "ne": "nepali", "nl": "dutch", "no": "norwegian", "pl": "polish", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil",
+    "tr": "turkish",
+}  # fmt: skip
+"""The Snowball stemmer of each ISO 639-1 code; words of other languages are taken as they are."""
+
+_ELIDING = frozenset({"fr", "it", "ca"})
+_MAX_WORD = 64
+_CACHED_STEMS = 50_000
+
+# Python's \w knows no combining marks, without which words of many scripts fall apart.
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
+    "\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u200c\u200d"
+)
+_UNSPACED = (
+    "\u0e00-\u0eff\u1780-\u17d3\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+)
+_WORD = re.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"|\d+(?:[.,]\d+)+"
+    rf"|(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+"
+    rf"(?:'(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)*"
+)
+_DIGIT = re.compile(r"\d")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+
+
+class TermAnalyzer:
+    """Turns text into terms. Keeps stemmers and known stems, and may be shared between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._stemmers: dict[str, snowballstemmer.basestemmer.BaseStemmer] = {}
+        self._stems: dict[tuple[str, str], str] = {}
+
+    def words(self, text: str, language: str) -> Iterator[str]:
+        """Cut a text into folded words, or pairs of characters in scripts without spaces."""
+        folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+        for match in _WORD.finditer(folded):
+            word = match.group()
+            if match.lastgroup == "unspaced":
+                yield from _pairs(word)
+            elif language in _ELIDING and "'" in word:
+                yield from word.split("'")
+            else:
+                yield word[:_MAX_WORD]
+
+    def term(self, word: str, language: str) -> str:
+        """Give the term under which a folded word is found: its stem, without accents."""
+        key = (language, word)
+        term = self._stems.get(key)
+        if term is None:
+            term = _without_accents(self._stem(word, language))
+            if len(self._stems) >= _CACHED_STEMS:
+                self._stems.clear()
+            self._stems[key] = term
+        return term
+
+    def _stem(self, word: str, language: str) -> str:
+        algorithm = ALGORITHMS.get(language)
+        if algorithm is None or _DIGIT.search(word):
+            return word
+        # A stemmer keeps the word it works on in itself.
+        with self._lock:
+            if algorithm not in self._stemmers:
+                self._stemmers[algorithm] = snowballstemmer.stemmer(algorithm)
+            return str(self._stemmers[algorithm].stemWord(word))
+
+
+def stop_words(language: str) -> frozenset[str]:
+    """Give the function words of a language; none where no list is known."""
+    return STOP_WORDS.get(language, NO_WORDS)
+
+
+def term_id(term: str, salt: bytes) -> int:
+    """Hash a term into 1..MAX_TERM_ID, differently for every tenant.
+
+    The salt keeps the postings and frequencies of tenants apart and makes ids useless as a
+    dictionary of what others have written. Two terms of one tenant rarely share an id (about 4
+    pairs in 90,000 terms).
+    """
+    digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8, key=salt[:64]).digest()
+    return int.from_bytes(digest) % MAX_TERM_ID + 1
+
+
+def _pairs(run: str) -> Iterator[str]:
+    if len(run) == 1:
+        yield run
+    for first, second in pairwise(run):
+        yield first + second
+
+
+def _without_accents(term: str) -> str:
+    """Drop accents after stemming: stemmers need them, and people leave them out of queries."""
+    if term.isascii():
+        return term
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", term))
+    return unicodedata.normalize("NFC", bare) or term
