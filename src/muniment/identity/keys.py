@@ -55,6 +55,8 @@ class VerificationKey:
             raise UnusableKeyError("without a plain kid")
         if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
             raise UnusableKeyError("of no accepted algorithm")
+        if jwk.get("kty") == "oct":
+            raise UnusableKeyError("a shared secret")
         return cls(kid=kid, algorithm=algorithm, key=_import(jwk, algorithm))
 
     def verifies(self, signed: bytes, signature: bytes) -> bool:

@@ -116,8 +116,8 @@ def _user(text: str) -> str:
     try:
         user_id = str(UUID(text))
     except ValueError:
-        user_id = ""
-    if user_id != text.lower():
+        user_id = None
+    if user_id is None or user_id != text.lower():
         raise ValueError("name a user by id or as user:<issuer>|<subject>")
     return user_id
 

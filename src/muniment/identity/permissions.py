@@ -14,7 +14,7 @@ class Permission(StrEnum):
 
     description: str
 
-    def __new__(cls, value: str, description: str) -> Self:
+    def __new__(cls, value: str, description: str = "") -> Self:
         """Make a member that is its value and carries its description."""
         member = str.__new__(cls, value)
         member._value_ = value
