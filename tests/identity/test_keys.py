@@ -33,6 +33,7 @@ UNUSABLE: dict[str, Callable[[FakeIdp], object]] = {
     "with a kid that is a number": with_changes({"kid": 1}),
     "of no type": with_changes({"kty": ABSENT}),
     "of an unknown type": with_changes({"kty": "PQC"}),
+    "of a list of types": with_changes({"kty": ["RSA"]}),
     "without modulus": with_changes({"n": ABSENT}),
     "with a modulus that is a number": with_changes({"n": 5}),
     "with a modulus that is no base64": with_changes({"n": "***"}),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol, Self, get_args
 
 import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
@@ -26,6 +27,7 @@ MIN_RSA_BITS: Final = 2048
 MAX_KEY_ID_LENGTH: Final = 255
 
 _ALGORITHMS: Final = frozenset(get_args(Algorithm))
+_PUBLIC_TYPES: Final = ("RSA", "EC", "OKP")
 _SIGNING_CURVES: Final = frozenset({"Ed25519", "Ed448"})
 _JWK = TypeAdapter(dict[str, str | list[str]])
 _log = structlog.get_logger(__name__)
@@ -55,8 +57,8 @@ class VerificationKey:
             raise UnusableKeyError("without a plain kid")
         if not isinstance(algorithm, str) or algorithm not in _ALGORITHMS:
             raise UnusableKeyError("of no accepted algorithm")
-        if jwk.get("kty") == "oct":
-            raise UnusableKeyError("a shared secret")
+        if jwk.get("kty") not in _PUBLIC_TYPES:
+            raise UnusableKeyError("of no type that has a public part")
         return cls(kid=kid, algorithm=algorithm, key=_import(jwk, algorithm))
 
     def verifies(self, signed: bytes, signature: bytes) -> bool:
@@ -70,7 +72,7 @@ def _import(jwk: Mapping[str, object], algorithm: str) -> Key:
     try:
         key = import_key(_JWK.validate_python(members, strict=True))
         JWSRegistry.algorithms[algorithm].check_key(key)
-    except (JoseError, ValidationError, ValueError, KeyError) as error:
+    except (JoseError, UnsupportedAlgorithm, ValidationError, ValueError, KeyError) as error:
         raise UnusableKeyError("not a well-formed key of its algorithm") from error
     if isinstance(key, RSAKey) and key.public_key.key_size < MIN_RSA_BITS:
         raise UnusableKeyError(f"shorter than {MIN_RSA_BITS} bits")
