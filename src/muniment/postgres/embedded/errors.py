@@ -47,7 +47,7 @@ class ServerFailedError(EmbeddedPostgresError):
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
-_FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
+_FULL_MESSAGES = ("No space left on device", "Disk quota exceeded", "Check free disk space")
 
 
 def _disk_full(folder: Path) -> StorageError:

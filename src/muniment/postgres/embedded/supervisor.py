@@ -17,12 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, TypeVarTuple
 
+import asyncpg
 import structlog
 from pydantic import SecretStr
 
 from muniment.postgres.embedded.addresses import Address, remove_link
 from muniment.postgres.embedded.cluster import SUPERUSER, Launch
-from muniment.postgres.embedded.errors import program_failed
+from muniment.postgres.embedded.errors import ServerFailedError, program_failed, storage_errors
 from muniment.postgres.embedded.files import DataFolder
 from muniment.postgres.embedded.locks import locked, try_lock, unlock
 from muniment.postgres.embedded.passwords import Passwords, load_or_make_passwords
@@ -38,7 +39,8 @@ _POLL_S = 0.02
 _LONGEST_POLL_S = 0.25
 _SAY_EVERY_S = 5.0
 _FAST_STOP_S = 60.0
-_ORPHANS_LEAVE_S = 5.0
+_ORPHANS_LEAVE_S = 2.0
+_ORPHANS_GIVEN_UP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +88,15 @@ class EmbeddedPostgres:
         The first call ever makes the cluster. A server that died is started again, and its
         recovery is waited for as long as it works on it.
         """
-        await _in_thread(self._folder.ensure)
-        async with locked(self._folder.lifecycle_lock), AsyncExitStack() as on_failure:
-            if self._registration is None:
-                on_failure.push_async_callback(self._leave)
-                self._registration = try_lock(self._folder.users_lock, shared=True)
-            passwords = await _in_thread(load_or_make_passwords, self._folder)
-            await self._have_running(passwords)
-            address = await _in_thread(self._server.address)
-            await prepare_database(address, passwords)
-            on_failure.pop_all()
-        return _urls(address, passwords)
+        with storage_errors(self._folder.root):
+            await _in_thread(self._folder.ensure)
+            async with locked(self._folder.lifecycle_lock), AsyncExitStack() as on_failure:
+                if self._registration is None:
+                    on_failure.push_async_callback(self._leave)
+                    self._registration = try_lock(self._folder.users_lock, shared=True)
+                urls = await self._have_ready()
+                on_failure.pop_all()
+        return urls
 
     async def detach(self) -> None:
         """Give up this process's use of the server; the last to do so stops it."""
@@ -104,6 +104,24 @@ class EmbeddedPostgres:
             return
         async with locked(self._folder.lifecycle_lock):
             await self._leave()
+
+    async def _have_ready(self) -> EmbeddedUrls:
+        passwords = await _in_thread(load_or_make_passwords, self._folder)
+        await self._have_running(passwords)
+        address = await _in_thread(self._server.address)
+        try:
+            await prepare_database(address, passwords)
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            ConnectionError,
+            TimeoutError,
+        ) as error:
+            last_words = await _in_thread(tail, self._folder.log)
+            raise program_failed(
+                "The server", f"{last_words}\n{error}", self._folder.root
+            ) from error
+        return _urls(address, passwords)
 
     async def _have_running(self, passwords: Passwords) -> None:
         patience = _Patience()
@@ -145,6 +163,11 @@ class EmbeddedPostgres:
             await patience.pause(state)
 
     async def _send_orphans_home(self, patience: "_Patience") -> None:
+        if patience.waited_s > _ORPHANS_GIVEN_UP_S:
+            raise ServerFailedError(
+                f"The database in {self._folder.root} is held by processes that cannot be seen.",
+                hint="Stop the other container that uses this data directory.",
+            )
         # They notice by themselves that their parent has died, unless they are very busy.
         if patience.waited_s > 2 * _ORPHANS_LEAVE_S:
             await _in_thread(self._server.tell_orphans, signal.SIGKILL)
