@@ -6,10 +6,13 @@ refused (no entities, so no billion laughs and nothing fetched). There are no pa
 file does not hold them, and a wrong page is worse than none.
 """
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 from xml.parsers.expat import ExpatError
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
@@ -29,7 +32,9 @@ _OLE_MAGIC = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _SLICE = 65_536
 _IS_ENCRYPTED = 0x1
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ExpatError, NotImplementedError, ValueError)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError)
+_BROKEN = (*_ZIP_ERRORS, ExpatError, LookupError, RuntimeError, ValueError, OverflowError)
+"""What damage makes zipfile and expat raise: seek errors, unknown encodings, other compressions."""
 
 
 class DocxParserSettings(BaseModel):
@@ -58,18 +63,18 @@ class _Package:
             return False
         if entry.flag_bits & _IS_ENCRYPTED:
             raise ParseError("encrypted", "The document is encrypted; store it without a password.")
-        read_part(self._slices(entry), handler)
+        with self._archive.open(entry) as part:
+            read_part(self._slices(part), handler)
         return True
 
-    def _slices(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-        with self._archive.open(entry) as part:
-            while piece := part.read(_SLICE):
-                self._left -= len(piece)
-                if self._left < 0:
-                    raise ParseError(
-                        "too_large", "The document inflates to more than a document may hold."
-                    )
-                yield piece
+    def _slices(self, part: IO[bytes]) -> Iterator[bytes]:
+        while piece := part.read(_SLICE):
+            self._left -= len(piece)
+            if self._left < 0:
+                raise ParseError(
+                    "too_large", "The document inflates to more than a document may hold."
+                )
+            yield piece
 
 
 class DocxParser:

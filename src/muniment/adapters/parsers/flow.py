@@ -48,12 +48,14 @@ class TextFlow:
         self._space = words[-1] == " "
 
     def add_literal(self, text: str) -> None:
-        """Write text whose white space counts; a line end at its end only separates."""
+        """Write text whose white space counts; line ends around it only separate."""
         body = text.rstrip("\n")
+        if self._break >= Break.LINE or not self._length:
+            body = body.lstrip("\n")
         if body.strip():
             self._write(body, after_space=self._space)
             self._space = False
-        if len(body) < len(text):
+        if text.endswith("\n"):
             self.break_at(Break.LINE)
 
     def break_at(self, strength: Break) -> None:

@@ -158,6 +158,16 @@ class _Reader(HTMLParser):
             self._pre_depth = max(0, self._pre_depth + step)
 
 
+def read_page(source: str) -> ParsedDocument:
+    """Read a page; its text may be empty."""
+    reader = _Reader()
+    reader.feed(visible_source(source))
+    reader.close()
+    text, headings = reader.flow.finish()
+    first = next((text[h.start : h.end] for h in headings if h.level == 1), None)
+    return ParsedDocument(text, title=reader.title or first, headings=headings)
+
+
 class HtmlParser:
     """Reads web pages as their visible text."""
 
@@ -167,12 +177,9 @@ class HtmlParser:
     def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
         """Read an HTML file. Raises ParseError."""
         raw = read_bytes(path)
-        reader = _Reader()
-        reader.feed(visible_source(decode(raw, _declared_charset(raw))))
-        reader.close()
-        text, headings = reader.flow.finish()
-        first = next((text[h.start : h.end] for h in headings if h.level == 1), None)
-        return ParsedDocument(require_text(text), title=reader.title or first, headings=headings)
+        parsed = read_page(decode(raw, _declared_charset(raw)))
+        require_text(parsed.text)
+        return parsed
 
 
 def _declared_charset(raw: bytes) -> str | None:
