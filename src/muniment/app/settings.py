@@ -8,10 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from muniment.app.server_settings import ServerSettings
 from muniment.identity.settings import IdentitySettings
+from muniment.index.chunking import ChunkingSettings
 from muniment.index.settings import EmbeddingSettings, VectorSettings
-from muniment.ingestion.settings import IngestionSettings, ParsingSettings, UploadSettings
+from muniment.ingestion.parsing.settings import ParsingSettings
+from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.logging import LogSettings
 from muniment.kit.settings import load_settings
+from muniment.library.settings import UploadSettings
 from muniment.llm.settings import LlmSettings
 from muniment.postgres.settings import DatabaseSettings
 
@@ -39,6 +42,7 @@ class Settings(BaseModel):
     embedding: EmbeddingSettings = EmbeddingSettings()
     vectors: VectorSettings = VectorSettings()
     uploads: UploadSettings = UploadSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
     ingestion: IngestionSettings = IngestionSettings()
     llm: LlmSettings = LlmSettings()

@@ -98,6 +98,11 @@ def stop_words(language: str) -> frozenset[str]:
     return STOP_WORDS.get(language, NO_WORDS)
 
 
+def tenant_salt(tenant_id: int) -> bytes:
+    """Give the salt of a tenant's term ids."""
+    return b"muniment tenant %d" % tenant_id
+
+
 def term_id(term: str, salt: bytes) -> int:
     """Hash a term into 1..MAX_TERM_ID, differently for every tenant.
 

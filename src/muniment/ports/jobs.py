@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import TypeAlias
+from uuid import UUID
 
 JobPayload: TypeAlias = dict[str, str | int]
 
@@ -37,5 +38,22 @@ class ClaimedJob:
     attempt: int
     fence: int
     exhausted: bool
-    """All attempts were used up without an end: the job is parked and may only be reported."""
+    """All attempts were used up without an end: it may only be reported and parked."""
     last_attempt: bool
+
+
+def original_purge(tenant_id: int, key: str) -> NewJob:
+    """Ask for the removal of stored bytes."""
+    return NewJob(tenant_id, PURGE_ORIGINAL, key, {"key": key})
+
+
+def document_purge(tenant_id: int, document_id: UUID) -> NewJob:
+    """Ask for the removal of what a deleted document has left."""
+    name = str(document_id)
+    return NewJob(tenant_id, PURGE_DOCUMENT, name, {"document_id": name})
+
+
+def document_ingestion(tenant_id: int, document_id: UUID, version: int) -> NewJob:
+    """Ask for a version of a document to be read and indexed."""
+    payload: JobPayload = {"document_id": str(document_id), "version": version}
+    return NewJob(tenant_id, INGEST_DOCUMENT, f"{document_id}:{version}", payload)

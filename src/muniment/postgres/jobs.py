@@ -171,6 +171,15 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
         raise FenceLostError(f"Job {job.id} was taken over by another worker.")
 
 
+async def release(session: AsyncSession, job: ClaimedJob, reason: str) -> None:
+    """Give a job back unharmed, as after an orderly stop: the attempt does not count."""
+    statement = text(
+        "update job set state = 'queued', attempt = attempt - 1, owner = null, lease_until = null,"
+        " last_error = :reason where id = :id and fence = :fence"
+    )
+    await session.execute(statement, {"reason": reason, "id": job.id, "fence": job.fence})
+
+
 async def park(session: AsyncSession, job: ClaimedJob, error: str) -> None:
     """Put a job aside for good, for a person to look at. Raises FenceLostError."""
     statement = text(

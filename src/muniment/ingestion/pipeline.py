@@ -1,0 +1,100 @@
+"""From canonical text to indexed chunks: pure steps, run outside of any transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from muniment.index.chunking import ChunkingSettings, ChunkSpan, chunk_text
+from muniment.index.language import LanguageDetector
+from muniment.index.lexical import LexicalModel
+from muniment.index.repository import IndexedChunk
+from muniment.index.sections import prefix_for
+from muniment.index.terms import tenant_salt
+from muniment.ports.embedding import Embedder, Vector
+from muniment.ports.parsing import ParsedDocument
+
+CHUNKER_REVISION = "1"
+"""Changes whenever the same text may be cut in another way."""
+
+DEFAULT_LANGUAGE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class CutDocument:
+    """A document with its language and chunks, before anything is embedded."""
+
+    parsed: ParsedDocument
+    title: str
+    language: str
+    spans: Sequence[ChunkSpan]
+
+
+class Pipeline:
+    """Cuts, weighs and embeds documents."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        detector: LanguageDetector,
+        lexical: LexicalModel,
+        settings: ChunkingSettings,
+    ) -> None:
+        self._embedder = embedder
+        self._detector = detector
+        self._lexical = lexical
+        self._settings = settings
+
+    @property
+    def revision(self) -> str:
+        """Name what makes chunks and vectors out of a text."""
+        identity = self._embedder.identity
+        return f"chunker {CHUNKER_REVISION}, {identity.name} {identity.revision}"
+
+    async def cut(self, parsed: ParsedDocument, name: str, language: str | None) -> CutDocument:
+        """Find the language of a document and cut it into chunks."""
+        return await asyncio.to_thread(self._cut, parsed, name, language)
+
+    async def index(
+        self, document: CutDocument, tenant_id: int, batch: int
+    ) -> AsyncIterator[list[IndexedChunk]]:
+        """Weigh and embed the chunks of a document, a batch at a time."""
+        for first in range(0, len(document.spans), batch):
+            spans = document.spans[first : first + batch]
+            vectors = await self._embedder.embed([self._embedded_text(document, s) for s in spans])
+            yield await asyncio.to_thread(self._indexed, document, tenant_id, first, spans, vectors)
+
+    def _cut(self, parsed: ParsedDocument, name: str, language: str | None) -> CutDocument:
+        title = parsed.title or title_from_name(name)
+        spans = chunk_text(
+            parsed.text, parsed.headings, parsed.page_starts, title, self._embedder, self._settings
+        )
+        found = language or self._detector.of_document(parsed.text, DEFAULT_LANGUAGE)
+        return CutDocument(parsed, title, found, spans)
+
+    def _embedded_text(self, document: CutDocument, span: ChunkSpan) -> str:
+        prefix = prefix_for(document.title, span.headings, self._embedder)
+        return prefix + document.parsed.text[span.start : span.end]
+
+    def _indexed(
+        self,
+        document: CutDocument,
+        tenant_id: int,
+        first: int,
+        spans: Sequence[ChunkSpan],
+        vectors: Sequence[Vector],
+    ) -> list[IndexedChunk]:
+        salt = tenant_salt(tenant_id)
+        chunks = []
+        for ordinal, (span, vector) in enumerate(zip(spans, vectors, strict=True), first):
+            text = document.parsed.text[span.start : span.end]
+            heading = " ".join((document.title, *span.headings))
+            terms = self._lexical.document_weights(heading, text, document.language, salt)
+            chunks.append(IndexedChunk(ordinal, span, text, vector, terms))
+        return chunks
+
+
+def title_from_name(name: str) -> str:
+    """Make a title out of a file name: `Leave_policy-2026.pdf` is about a leave policy in 2026."""
+    stem = PurePosixPath(name).stem if PurePosixPath(name).suffix else name
+    return " ".join(stem.replace("_", " ").replace("-", " ").split()) or name

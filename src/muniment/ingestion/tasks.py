@@ -1,0 +1,188 @@
+"""The kinds of jobs: ingest a version, purge a document, purge an original.
+
+Each opens short transactions of its own and holds none while it reads, parses or embeds. The last
+commit of a job checks the fence and ends the job, so that whatever was killed before it leaves
+nothing, and whatever comes after it finds nothing to do.
+"""
+
+from uuid import UUID
+
+import structlog
+
+from muniment.index.repository import ChunkOwner, IndexedChunk, IndexWriter
+from muniment.index.spaces import EmbeddingSpaceRef
+from muniment.ingestion.parsing.pool import ParserPool
+from muniment.ingestion.pipeline import CutDocument, Pipeline
+from muniment.ingestion.repository import IngestionRepository, ReadVersion, VersionToIngest
+from muniment.ports.jobs import ClaimedJob, original_purge
+from muniment.ports.originals import OriginalMissingError, Originals
+from muniment.ports.parsing import ParseError
+from muniment.postgres import jobs
+from muniment.postgres.unit_of_work import Scope, Transactions
+
+_log = structlog.get_logger(__name__)
+
+_STARTED, _PARSED, _EMBEDDED = 0.05, 0.2, 0.95
+"""How far a document is, of 1, when each stage begins; embedding takes most of the time."""
+
+
+class IngestDocument:
+    """Reads one version of a document and puts its chunks in the place of the older ones."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        originals: Originals,
+        parsers: ParserPool,
+        pipeline: Pipeline,
+        space: EmbeddingSpaceRef,
+        embedding_batch: int,
+    ) -> None:
+        self._transactions = transactions
+        self._originals = originals
+        self._parsers = parsers
+        self._pipeline = pipeline
+        self._space = space
+        self._batch = embedding_batch
+
+    async def work(self, job: ClaimedJob) -> None:
+        """Ingest the version; one that cannot be read ends as failed, with the reason."""
+        version = await self._begin(job)
+        if version is None:
+            return
+        try:
+            document = await self._read(version)
+        except ParseError as error:
+            await self._end_failed(job, error.code, error.detail)
+        except OriginalMissingError:
+            await self._end_failed(
+                job, "original_missing", "The stored file is gone: upload it again."
+            )
+        else:
+            await self._index(job, version, document)
+
+    async def give_up(self, job: ClaimedJob, reason: str) -> None:
+        """Mark the document as failed and park the job."""
+        detail = f"Reading this document failed {job.attempt} times ({reason}). Try it again later."
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            document_id, number = _target(job)
+            repository = IngestionRepository(session)
+            await repository.make_failed(document_id, number, "ingestion_failed", detail)
+            await jobs.park(session, job, reason)
+
+    async def _begin(self, job: ClaimedJob) -> VersionToIngest | None:
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            repository = IngestionRepository(session)
+            version = await repository.find_wanted(*_target(job))
+            if version is None:
+                await jobs.finish(session, job)
+            else:
+                await repository.show_progress(version, _STARTED)
+        return version
+
+    async def _read(self, version: VersionToIngest) -> CutDocument:
+        async with self._originals.local_file(version.original_key) as path:
+            parsed = await self._parsers.parse(path, version.media_type)
+        return await self._pipeline.cut(parsed, version.name, version.language)
+
+    async def _index(
+        self, job: ClaimedJob, version: VersionToIngest, document: CutDocument
+    ) -> None:
+        chunks: list[IndexedChunk] = []
+        async for batch in self._pipeline.index(document, job.tenant_id, self._batch):
+            chunks += batch
+            if len(chunks) < len(document.spans):
+                share = len(chunks) / len(document.spans)
+                await self._show(job, version, _PARSED + share * (_EMBEDDED - _PARSED))
+        await self._switch(job, version, document, chunks)
+
+    async def _show(self, job: ClaimedJob, version: VersionToIngest, progress: float) -> None:
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            await IngestionRepository(session).show_progress(version, progress)
+
+    async def _switch(
+        self,
+        job: ClaimedJob,
+        version: VersionToIngest,
+        document: CutDocument,
+        chunks: list[IndexedChunk],
+    ) -> None:
+        """Put the new chunks in the place of the old ones and end the job, in one commit."""
+        read = ReadVersion(
+            text=document.parsed.text,
+            title=document.parsed.title,
+            page_starts=document.parsed.page_starts,
+            language=document.language,
+            pipeline=self._pipeline.revision,
+        )
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            await jobs.finish(session, job)
+            repository = IngestionRepository(session)
+            if not await repository.hold(version):
+                return
+            await repository.make_ready(version, read, len(chunks))
+            owner = ChunkOwner(job.tenant_id, version.document_id, version.number)
+            await IndexWriter(session, self._space).replace(owner, chunks)
+        _log.info("document_ready", document=str(version.document_id), chunks=len(chunks))
+
+    async def _end_failed(self, job: ClaimedJob, code: str, detail: str) -> None:
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            await jobs.finish(session, job)
+            await IngestionRepository(session).make_failed(*_target(job), code, detail)
+        _log.info("document_failed", document=job.payload["document_id"], code=code)
+
+
+class PurgeDocument:
+    """Removes what a deleted document has left: index entries, rows, then the stored bytes."""
+
+    def __init__(
+        self, transactions: Transactions, originals: Originals, space: EmbeddingSpaceRef
+    ) -> None:
+        self._transactions = transactions
+        self._originals = originals
+        self._space = space
+
+    async def work(self, job: ClaimedJob) -> None:
+        """Remove the rows in one commit, which also asks for the removal of each original."""
+        document_id = UUID(str(job.payload["document_id"]))
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            await jobs.finish(session, job)
+            repository = IngestionRepository(session)
+            if not await repository.is_deleted(document_id):
+                return
+            keys = await repository.original_keys(document_id)
+            await IndexWriter(session, self._space).remove(job.tenant_id, document_id)
+            await repository.remove_deleted(document_id)
+            await jobs.enqueue(session, [original_purge(job.tenant_id, key) for key in keys])
+
+    async def give_up(self, job: ClaimedJob, reason: str) -> None:
+        """Park the job; the document stays invisible."""
+        await _park(self._transactions, job, reason)
+
+
+class PurgeOriginal:
+    """Removes the stored bytes of a version whose row is gone."""
+
+    def __init__(self, transactions: Transactions, originals: Originals) -> None:
+        self._transactions = transactions
+        self._originals = originals
+
+    async def work(self, job: ClaimedJob) -> None:
+        """Remove the bytes, then the job: done twice, it removes nothing more."""
+        await self._originals.delete(str(job.payload["key"]))
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            await jobs.finish(session, job)
+
+    async def give_up(self, job: ClaimedJob, reason: str) -> None:
+        """Park the job, for a person to look at the store of originals."""
+        await _park(self._transactions, job, reason)
+
+
+def _target(job: ClaimedJob) -> tuple[UUID, int]:
+    return UUID(str(job.payload["document_id"])), int(job.payload["version"])
+
+
+async def _park(transactions: Transactions, job: ClaimedJob, reason: str) -> None:
+    _log.error("job_parked", reason=reason)
+    async with transactions.begin(Scope(job.tenant_id)) as session:
+        await jobs.park(session, job, reason)

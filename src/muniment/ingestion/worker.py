@@ -1,0 +1,151 @@
+"""Runs jobs: claims one, keeps its lease, and sees to it that it ends exactly once.
+
+What happens at kill -9: the claim has counted the attempt and the lease runs out on the database's
+clock, so another worker (or this one, started again) claims the job and begins anew. What the dead
+worker had not committed is gone; what it commits late, the fence refuses.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from typing import Protocol
+
+import structlog
+
+from muniment.ingestion.settings import IngestionSettings
+from muniment.kit.ids import new_id
+from muniment.ports.jobs import ClaimedJob
+from muniment.postgres import jobs
+from muniment.postgres.unit_of_work import Transactions
+
+_log = structlog.get_logger(__name__)
+
+
+class JobKind(Protocol):
+    """How one kind of job is done. Every method opens its own transactions."""
+
+    async def work(self, job: ClaimedJob) -> None:
+        """Do the job; the last commit ends it (`jobs.finish`). May be cancelled at any await."""
+        ...
+
+    async def give_up(self, job: ClaimedJob, reason: str) -> None:
+        """Tell whoever waits that the job will not be done, and park it, in one commit."""
+        ...
+
+
+class Worker:
+    """Works on the queue until told to stop."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        kinds: Mapping[str, JobKind],
+        settings: IngestionSettings,
+        backoff: jobs.Backoff | None = None,
+    ) -> None:
+        self._transactions = transactions
+        self._kinds = kinds
+        self._settings = settings
+        self._backoff = backoff or jobs.Backoff()
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
+        self._bell = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for jobs now instead of at the next poll."""
+        self._bell.set()
+
+    def stop(self) -> None:
+        """End `run`: nothing new is claimed, and what is being worked on goes back to the queue."""
+        self._stopping.set()
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        _log.info("worker_started", worker=self._name, concurrency=self._settings.concurrency)
+        async with asyncio.TaskGroup() as group:
+            slots = [group.create_task(self._slot()) for _ in range(self._settings.concurrency)]
+            await self._stopping.wait()
+            for slot in slots:
+                slot.cancel()
+        _log.info("worker_stopped", worker=self._name)
+
+    async def run_one(self) -> bool:
+        """Claim one job and work on it to its end; False when there was none."""
+        async with self._transactions.begin(None) as session:
+            job = await jobs.claim(session, self._name, self._settings.lease)
+        if job is None:
+            return False
+        with structlog.contextvars.bound_contextvars(
+            job=job.id, kind=job.kind, attempt=job.attempt
+        ):
+            await self._end_job(job)
+        return True
+
+    async def _slot(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                found = await self.run_one()
+            except Exception:  # noqa: BLE001 # boundary: a database that is away ends no worker
+                _log.warning("worker_waits", exc_info=True)
+                found = False
+            if not found:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._bell.clear()
+        try:
+            async with asyncio.timeout(self._settings.poll_interval.total_seconds()):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+
+    async def _end_job(self, job: ClaimedJob) -> None:
+        kind = self._kinds.get(job.kind)
+        if kind is None:
+            await self._put_back(job, f"no worker here knows the job kind {job.kind}")
+        elif job.exhausted:
+            await kind.give_up(job, "it ended its worker at every attempt")
+        else:
+            await self._attempt(kind, job)
+
+    async def _attempt(self, kind: JobKind, job: ClaimedJob) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(self._keep_lease(job))
+                await kind.work(job)
+                keeper.cancel()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._put_back(job, "its worker was stopped"))
+            raise
+        except (
+            ExceptionGroup
+        ) as faults:  # whatever a job does, the attempt ends and the worker lives
+            await self._fail(kind, job, faults)
+
+    async def _fail(
+        self, kind: JobKind, job: ClaimedJob, faults: ExceptionGroup[Exception]
+    ) -> None:
+        if faults.subgroup(jobs.FenceLostError) is not None:
+            _log.warning("job_taken_over")
+            return
+        _log.error("job_failed", exc_info=faults)
+        reason = ", ".join(sorted({type(fault).__name__ for fault in faults.exceptions}))
+        if job.last_attempt:
+            await kind.give_up(job, reason)
+            return
+        async with self._transactions.begin(None) as session:
+            await jobs.retry_later(session, job, reason, self._backoff)
+
+    async def _keep_lease(self, job: ClaimedJob) -> None:
+        """Prolong the lease while the job runs; its loss ends the work."""
+        while True:
+            await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            async with self._transactions.begin(None) as session:
+                if not await jobs.extend(session, job, self._settings.lease):
+                    raise jobs.FenceLostError(f"Job {job.id} was taken over by another worker.")
+
+    async def _put_back(self, job: ClaimedJob, reason: str) -> None:
+        async with self._transactions.begin(None) as session:
+            await jobs.release(session, job, reason)
