@@ -22,7 +22,7 @@ class Tenant(Base):
 
 
 class Account(Base):
-    """A user of one tenant, known by issuer and subject and by nothing else (OpenID Connect Core, 5.7)."""
+    """A user of one tenant, known by issuer and subject alone (OpenID Connect Core, 5.7)."""
 
     __tablename__ = "account"
     __table_args__ = (
@@ -36,6 +36,8 @@ class Account(Base):
     issuer: Mapped[str]
     subject: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="active")
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
+    """Counts the changes of the user as a whole: of this row and of the profile."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -1,9 +1,8 @@
 """The table of user profiles. A new profile field begins here (see ARCHITECTURE.md)."""
 
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Integer, func
+from sqlalchemy import ForeignKey, Integer
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +22,3 @@ class Profile(Base):
     locale: Mapped[str | None]
     time_zone: Mapped[str | None]
     preferences: Mapped[dict[str, str | int | bool]] = mapped_column(JSONB, server_default="{}")
-    revision: Mapped[int] = mapped_column(Integer, server_default="1")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -58,11 +58,12 @@ $$
 # What every request asks before a tenant is known: one row by its key, never a list.
 SIGN_IN = """
 create function muniment_sign_in(p_issuer text, p_subject text, p_tenant text)
-returns table (account_id uuid, tenant_id int, status text, created_at timestamptz, profile jsonb)
+returns table (account_id uuid, tenant_id int, status text, revision int, created_at timestamptz,
+    updated_at timestamptz, profile jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, public as $$
 begin
     return query
-    select a.id, a.tenant_id, a.status, a.created_at, to_jsonb(p)
+    select a.id, a.tenant_id, a.status, a.revision, a.created_at, a.updated_at, to_jsonb(p)
     from account a
     join tenant t on t.id = a.tenant_id
     left join profile p on p.account_id = a.id
@@ -106,7 +107,7 @@ begin
     delete from profile where account_id = p_account;
     delete from idempotency_key where account_id = p_account;
     update account set status = 'erased', issuer = 'erased', subject = p_account::text,
-        updated_at = now() where id = p_account;
+        revision = revision + 1, updated_at = now() where id = p_account;
     return true;
 end
 $$

@@ -1,0 +1,125 @@
+"""From the header of a request to its caller: who it is, and that they may still come in.
+
+What a token says is remembered until it expires, because checking a signature is dear and its
+answer cannot change. What the database says is asked at every request, because it can: a user who
+was disabled a moment ago is refused, remembered token or not.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from muniment.identity.claims import VerifiedClaims
+from muniment.identity.errors import AuthenticationRequiredError, InvalidTokenError
+from muniment.identity.issuers import TrustedIssuers
+from muniment.identity.permissions import Permission, permissions_of
+from muniment.identity.principal import Principal
+from muniment.identity.repository import AccountRepository, KnownAccount
+from muniment.identity.settings import IdentitySettings
+from muniment.identity.tenants import resolve_tenant
+from muniment.identity.token_cache import TokenCache
+from muniment.identity.verifier import TokenVerifier
+from muniment.kit.logging import bind_caller
+
+API_KEY_PREFIX = "mun_"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, with the row of the account that was read to know it."""
+
+    principal: Principal
+    account: KnownAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What follows from a good token alone, whatever the database says."""
+
+    claims: VerifiedClaims
+    tenant: str
+    permissions: frozenset[Permission]
+
+
+class Authenticator:
+    """Tells who is calling; one for the whole process.
+
+    An erased user who comes back with a good token is a new user: erasing replaced issuer and
+    subject in the old account, so a fresh and empty one is made. Whoever shall stay away is
+    disabled, not erased.
+    """
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        issuers: TrustedIssuers,
+        cache: TokenCache[Credential],
+        accounts: AccountRepository,
+        settings: IdentitySettings,
+    ) -> None:
+        self._verifier = verifier
+        self._issuers = issuers
+        self._cache = cache
+        self._accounts = accounts
+        self._roles = settings.roles
+
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """Give the caller that the header `Authorization` stands for.
+
+        Raises AuthenticationRequiredError, InvalidTokenError or TenantRequiredError. The form of
+        the credential chooses how it is checked, once: a failure never falls through to another
+        way in.
+        """
+        token = _read_token(authorization)
+        credential = self._cache.find(token) or await self._verify(token)
+        account = await self._read_account(credential)
+        if not account.is_active:
+            _log.warning("caller_refused", account=str(account.account_id), status=account.status)
+            raise InvalidTokenError
+        bind_caller(tenant=credential.tenant, user=str(account.account_id))
+        return Caller(_make_principal(credential, account), account)
+
+    async def _verify(self, token: str) -> Credential:
+        claims = await self._verifier.verify(token)
+        issuer = self._issuers.find(claims.issuer)
+        if issuer is None:
+            raise InvalidTokenError
+        credential = Credential(
+            claims=claims,
+            tenant=resolve_tenant(issuer, claims),
+            permissions=permissions_of(claims.roles, self._roles),
+        )
+        self._cache.add(token, credential, claims.expires_at)
+        return credential
+
+    async def _read_account(self, credential: Credential) -> KnownAccount:
+        key = (credential.claims.issuer, credential.claims.subject, credential.tenant)
+        account = await self._accounts.find(*key)
+        if account is None:
+            await self._accounts.add(*key)
+            account = await self._accounts.find(*key)
+        if account is None:
+            # Erased between the two statements: the next request makes a fresh account.
+            raise InvalidTokenError
+        return account
+
+
+def _read_token(authorization: str | None) -> str:
+    if authorization is None:
+        raise AuthenticationRequiredError
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or token.startswith(API_KEY_PREFIX):
+        _log.warning("credential_refused", scheme=scheme[:16])
+        raise InvalidTokenError
+    return token
+
+
+def _make_principal(credential: Credential, account: KnownAccount) -> Principal:
+    return Principal.from_claims(
+        credential.claims,
+        user_id=account.account_id,
+        tenant_id=account.tenant_id,
+        tenant=credential.tenant,
+        permissions=credential.permissions,
+    )

@@ -1,0 +1,75 @@
+"""Accounts in the database: the one read of every request, and the first sign-in of a user."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.models import Account, Tenant
+from muniment.postgres.prepared import PreparedReads
+from muniment.postgres.unit_of_work import Scope, Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """What the database knows about a user who signs in."""
+
+    account_id: UUID
+    tenant_id: int
+    status: str
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    profile: dict[str, JsonValue] | None
+    """The columns of the profile as they are; None until the user changes something in it."""
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether the user may do anything at all."""
+        return self.status == "active"
+
+
+_SIGN_IN: Final = "select * from muniment_sign_in($1, $2, $3)"
+_KNOWN_ACCOUNT: Final = TypeAdapter(KnownAccount)
+
+
+class AccountRepository:
+    """Finds and makes accounts; works before a tenant is known, so it opens its own transactions.
+
+    Making them is one of the named exceptions of docs/decisions/0002: an account stays even if the
+    request that made it ends in an error.
+    """
+
+    def __init__(self, reads: PreparedReads, transactions: Transactions) -> None:
+        self._reads = reads
+        self._transactions = transactions
+
+    async def find(self, issuer: str, subject: str, tenant: str) -> KnownAccount | None:
+        """Read an account with its profile, in one statement that every request pays for."""
+        row = await self._reads.row(_SIGN_IN, issuer, subject, tenant)
+        return None if row is None else _KNOWN_ACCOUNT.validate_python(row)
+
+    async def add(self, issuer: str, subject: str, tenant: str) -> None:
+        """Make the account, and the tenant if this is its first user; one that exists stays.
+
+        Two first requests at once end up with the same rows: the second insert does nothing.
+        """
+        async with self._transactions.begin(None) as session:
+            tenant_id = await _ensure_tenant(session, tenant)
+        async with self._transactions.begin(Scope(tenant_id)) as session:
+            account = insert(Account).values(tenant_id=tenant_id, issuer=issuer, subject=subject)
+            await session.execute(account.on_conflict_do_nothing())
+
+
+async def _ensure_tenant(session: AsyncSession, name: str) -> int:
+    by_name = select(Tenant.id).where(Tenant.name == name)
+    tenant_id = await session.scalar(by_name)
+    if tenant_id is None:
+        await session.execute(insert(Tenant).values(name=name).on_conflict_do_nothing())
+        tenant_id = (await session.execute(by_name)).scalar_one()
+    return tenant_id
