@@ -38,7 +38,7 @@ class TestProgramFailed:
         "output",
         [
             'FATAL:  could not extend file "base/1/2691": No space left on device\nmore\n' * 4,
-            "ERROR:  wrote only 4096 of 8192 bytes\nHINT:  Check free disk space.\n1\n2\n3\n4\n5\n6",
+            "ERROR:  wrote only 4096 of 8192 bytes\nHINT:  Check free disk space.\n1\n2\n3\n4\n5",
         ],
     )
     def test_a_full_disk_is_recognised_anywhere_in_the_output(self, output: str) -> None:
