@@ -1,0 +1,63 @@
+"""Which database this process works on, and its way to the newest schema."""
+
+import importlib.resources
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from muniment.app.settings import Settings
+from muniment.app.tables import all_tables
+from muniment.index.settings import VectorSettings
+from muniment.index.spaces import ensure_space
+from muniment.kit.errors import ConfigurationError
+from muniment.ports.embedding import EmbedderIdentity
+from muniment.postgres.embedded.supervisor import EmbeddedPostgres
+from muniment.postgres.engine import DatabaseUrls, role_name
+from muniment.postgres.migrator import Migrator
+from muniment.postgres.walls import Walls
+
+_log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def database_addresses(settings: Settings) -> AsyncIterator[DatabaseUrls]:
+    """Give the addresses of the three roles; the embedded PostgreSQL runs as long as the block."""
+    configured = settings.database
+    if configured.url is None:
+        folder = settings.data_dir / "postgres"
+        async with EmbeddedPostgres(folder, fsync=configured.embedded_fsync) as embedded:
+            yield DatabaseUrls(embedded.owner, embedded.serving, embedded.worker)
+        return
+    if configured.worker_url is None or configured.owner_url is None:
+        missing = "worker_url" if configured.worker_url is None else "owner_url"
+        raise ConfigurationError(
+            f"database.url is set, but database.{missing} is not.",
+            hint="The product signs in as three roles: one serves, one runs jobs, one migrates.",
+        )
+    yield DatabaseUrls(configured.owner_url, configured.url, configured.worker_url)
+
+
+def walls_for(urls: DatabaseUrls) -> Walls:
+    """Give the page of policies and grants, for the roles of these addresses."""
+    page = importlib.resources.files("muniment.app").joinpath("walls.sql").read_text("utf-8")
+    return Walls(page, serving=role_name(urls.serving), worker=role_name(urls.worker))
+
+
+async def bring_up_to_date(
+    urls: DatabaseUrls, identity: EmbedderIdentity, vectors: VectorSettings, revision: str = "head"
+) -> None:
+    """Migrate, put up the walls, register the embedding space; costs few reads when all is done."""
+    migrator = Migrator(urls.owner, all_tables())
+    before = await migrator.current()
+    if before != Migrator.head() or revision != "head":
+        await migrator.upgrade(revision)
+        _log.info("database_migrated", before=before, after=await migrator.current())
+    walls = walls_for(urls)
+    async with migrator.connection() as connection:
+        are_up = await walls.are_up(connection)
+        await connection.rollback()
+        if not are_up:
+            async with connection.begin():
+                await walls.apply(connection)
+        await ensure_space(connection, identity, vectors)
