@@ -1,6 +1,5 @@
 """Documents made on the spot: good ones with known text, and hostile ones."""
 
-import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,9 +25,9 @@ def write_pdf(
         story += [Paragraph(words, styles[style]) for style, words in page]
         story.append(PageBreak())
     encryption = StandardEncryption(password, ownerPassword="owner") if password else None
-    SimpleDocTemplate(
-        str(path), pagesize=A4, title=title, encrypt=encryption, invariant=1
-    ).build(story)
+    SimpleDocTemplate(str(path), pagesize=A4, title=title, encrypt=encryption, invariant=1).build(
+        story
+    )
     return path
 
 
@@ -94,13 +93,13 @@ def paragraph(words: str) -> str:
 
 def write_bomb(path: Path, megabytes: int) -> Path:
     """Write a Word document whose body inflates from a few kilobytes to so many megabytes."""
-    inflated = io.BytesIO()
-    with zipfile.ZipFile(inflated, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open("word/document.xml", "w", force_zip64=True) as part:
-            head, tail = wordml("<w:p><w:r><w:t>|</w:t></w:r></w:p>").split(b"|")
-            part.write(head)
-            for _ in range(megabytes):
-                part.write(b"A " * 2**19)
-            part.write(tail)
-    path.write_bytes(inflated.getvalue())
+    head, tail = wordml(paragraph("|")).split(b"|")
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("word/document.xml", "w", force_zip64=True) as part,
+    ):
+        part.write(head)
+        for _ in range(megabytes):
+            part.write(b"A " * 2**19)
+        part.write(tail)
     return path

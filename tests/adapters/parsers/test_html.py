@@ -90,12 +90,22 @@ class TestHtmlParser:
 
     @pytest.mark.parametrize(
         "source",
-        ["<div>" * 100_000 + "deep", "<b>" * 100_000, "<!--" * 100_000, "<script" * 100_000]
-        + ["<a href='" * 100_000, "</" * 100_000, "<!x" * 100_000, "&" * 100_000],
+        [
+            "<div>",
+            "<b>",
+            "<!--",
+            "<script",
+            "<a href='",
+            "</",
+            "<!x",
+            "&",
+            "<ul><li>",
+            "<p hidden>",
+        ],
     )
     def test_is_done_soon_with_hostile_nesting(self, tmp_path: Path, source: str) -> None:
         started = process_time()
-        assert parse(tmp_path, "<h1>words</h1>" + source).text.startswith("words")
+        assert parse(tmp_path, "<h1>words</h1>" + source * 100_000).text.startswith("words")
         assert process_time() - started < 5
 
     @given(st.lists(st.sampled_from(TAG_SOUP)).map("".join))

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
+from tests.support.documents import write_pdf, write_pdf_lines
 
 from muniment.adapters.parsers.pdf import PdfParser
 from muniment.ports.parsing import ParsedDocument, ParseError
-from tests.support.documents import write_pdf, write_pdf_lines
 
 SENTENCE = "The toll of the bridge was granted to the town in 1215 by the king of the realm. "
 
@@ -34,7 +34,9 @@ class TestText:
         first, second = page_texts(parsed)
         assert second.startswith("Second part\n\nThe toll of")
         assert [" ".join(part.split()) for part in first.strip().split("\n\n")] == [
-            "First part", body[1], body[1]
+            "First part",
+            body[1],
+            body[1],
         ]
         assert parsed.title == "The charter"
         assert "\r" not in parsed.text
@@ -70,8 +72,12 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("content", "code"),
-        [(b"", "empty_document"), (b"\x93\x01" * 9_000, "malformed")]
-        + [(b"%PDF-1.7\n" + b"\x93\x01" * 9_000, "malformed"), (b"%PDF-1.7\n%%EOF", "malformed")],
+        [
+            (b"", "empty_document"),
+            (b"\x93\x01" * 9_000, "malformed"),
+            (b"%PDF-1.7\n" + b"\x93\x01" * 9_000, "malformed"),
+            (b"%PDF-1.7\n%%EOF", "malformed"),
+        ],
     )
     def test_says_what_is_wrong_with_the_file(
         self, tmp_path: Path, content: bytes, code: str
@@ -88,9 +94,10 @@ class TestRefusals:
         raw = path.read_bytes()
         path.write_bytes(raw[: int(len(raw) * share)])
         try:
-            assert parse(path).text
-        except ParseError as error:
-            assert error.code in {"malformed", "no_text_layer"}
+            text = parse(path).text
+        except ParseError:
+            return
+        assert "toll of the bridge" in text
 
     def test_pages_that_contain_themselves_are_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "a.pdf"

@@ -8,8 +8,8 @@ from muniment.ports.parsing import ParsedDocument, ParseError
 
 def test_gives_the_file_as_text(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_bytes("\ufeffمرحبا\r\n漢字 \U0001f600 end".encode())
-    assert TextParser().parse(path, "text/plain") == ParsedDocument("مرحبا\n漢字 \U0001f600 end")
+    path.write_bytes("\ufeffשלם\r\n漢字 \U0001f600 end".encode())
+    assert TextParser().parse(path, "text/plain") == ParsedDocument("שלם\n漢字 \U0001f600 end")
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t" * 100, b"\xef\xbb\xbf"])

@@ -85,7 +85,9 @@ def _describe(path: Path) -> ParsedDocument:
         wrote = "wrote"
     except OSError:
         wrote = "refused"
-    return ParsedDocument(f"{wrote}|{names}|{Path.cwd()}|{len(os.listdir('/proc/self/fd'))}")
+    return ParsedDocument(
+        f"{wrote}|{names}|{Path.cwd()}|{len(list(Path('/proc/self/fd').iterdir()))}"
+    )
 
 
 def _spawn(path: Path) -> ParsedDocument:
@@ -102,11 +104,23 @@ def _die(path: Path) -> ParsedDocument:
 
 _kept: list[bytearray] = []
 _ACTS: dict[str, Callable[[Path], ParsedDocument]] = {
-    act.__name__.strip("_"): act
-    for act in (
-        [_hang, _spin, _eat, _abort_out_of_memory, _segfault, _exit, _print, _raise, _refuse]
-        + [_surrogate, _misplace, _grow, _name, _long, _describe, _spawn, _die]
-    )
+    "abort_out_of_memory": _abort_out_of_memory,
+    "describe": _describe,
+    "die": _die,
+    "eat": _eat,
+    "exit": _exit,
+    "grow": _grow,
+    "hang": _hang,
+    "long": _long,
+    "misplace": _misplace,
+    "name": _name,
+    "print": _print,
+    "raise": _raise,
+    "refuse": _refuse,
+    "segfault": _segfault,
+    "spawn": _spawn,
+    "spin": _spin,
+    "surrogate": _surrogate,
 }
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import psutil
 import pytest
 from pydantic import ByteSize
+from tests.ingestion.parsing.conftest import ROGUE, Act
 
 from muniment.ingestion.parsing.failures import ParsersUnavailableError
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.parsing.wire import ParserSelection
 from muniment.ports.parsing import ParseError
-from tests.ingestion.parsing.conftest import ROGUE, Act
 
 TYPE = "test/rogue"
 
@@ -123,10 +123,14 @@ class TestChildren:
         self, rogue: ParserPool, act: Act, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MUNIMENT_SECRET", "secret")
-        wrote, names, folder, descriptors = (await rogue.parse(act("describe"), TYPE)).text.split("|")
+        wrote, names, folder, descriptors = (await rogue.parse(act("describe"), TYPE)).text.split(
+            "|"
+        )
         assert wrote == "refused"
         assert set(names.split()) - {"LC_CTYPE", "LD_LIBRARY_PATH"} == {
-            "HOME", "LANG", "MALLOC_ARENA_MAX"
+            "HOME",
+            "LANG",
+            "MALLOC_ARENA_MAX",
         }
         assert folder == "/"
         assert int(descriptors) < 8

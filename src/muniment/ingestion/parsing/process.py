@@ -7,7 +7,7 @@ import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, runtime_checkable
 
 import structlog
 from typing_extensions import override
@@ -50,11 +50,16 @@ _LARGE_REPLY = 2**20
 _GRACE_S = 5.0
 _OUT_OF_MEMORY = (b"memory allocation of", b"MemoryError", b"bad_alloc", b"ut of memory")
 
-ReplyT = TypeVar("ReplyT", Ready, Parsed)
-
 
 class _ChildEndedError(Exception):
     """The child is gone, or has said what no child says."""
+
+
+@runtime_checkable
+class _Writable(Protocol):
+    """The one thing needed of a pipe; uvloop's pipes are no `asyncio.WriteTransport`."""
+
+    def write(self, data: bytes, /) -> None: ...
 
 
 class _Pipes(asyncio.SubprocessProtocol):
@@ -210,8 +215,8 @@ class ParserProcess:
 
     async def _ask(self, message: bytes, limit: timedelta) -> Ready | Unready | Parsed | Failed:
         answer = self._pipes.expect()
-        stdin = self._transport.get_pipe_transport(0)
-        if not isinstance(stdin, asyncio.WriteTransport):
+        stdin: object = self._transport.get_pipe_transport(0)
+        if not isinstance(stdin, _Writable):
             raise _ChildEndedError("it has no standard input")
         stdin.write(message)
         async with asyncio.timeout(limit.total_seconds()):
