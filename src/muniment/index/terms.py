@@ -30,6 +30,7 @@ ALGORITHMS = {
 """The Snowball stemmer of each ISO 639-1 code; words of other languages are taken as they are."""
 
 _ELIDING = frozenset({"fr", "it", "ca"})
+_UNACCENTED = frozenset({"en"})
 _MAX_WORD = 64
 _CACHED_STEMS = 50_000
 
@@ -76,7 +77,8 @@ class TermAnalyzer:
         key = (language, word)
         term = self._stems.get(key)
         if term is None:
-            term = _without_accents(self._stem(word, language))
+            bare = _without_accents(word) if language in _UNACCENTED else word
+            term = _without_accents(self._stem(bare, language))
             if len(self._stems) >= _CACHED_STEMS:
                 self._stems.clear()
             self._stems[key] = term
@@ -122,7 +124,7 @@ def _pairs(run: str) -> Iterator[str]:
 
 
 def _without_accents(term: str) -> str:
-    """Drop accents after stemming: stemmers need them, and people leave them out of queries."""
+    """Drop accents, which people leave out of queries; after stemming, where stemmers need them."""
     if term.isascii():
         return term
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", term))

@@ -1,0 +1,53 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muniment.index.sentences import sentence_spans
+
+
+def split(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentence_spans(text, 0, len(text))]
+
+
+class TestSentenceSpans:
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            ["The mill burned.", "Nobody knew why!", "Did they?", "Yes."],
+            ["It cost 3.14 marks, e.g. for flour.", "Dr. Weber paid."],
+            ["He met J. S. Bach in the U.S. Army.", "They parted."],
+            ["She lived in the U.S.", "The house stands."],
+            ["See Fig. 3 and Art. 12 of No. 7.", "No."],
+            ["Die Mühle gehört z.B. Hrn. Dr. Weber.", "Vgl. S. 12."],
+            ["“Where is it?” he asked.", "“Here.”", "She left."],
+            ["Wait ... what?", "Fine… he said so."],
+            ["1. First of all, read.", "2. Then sign."],
+            ["In 1998.", "The year was wet."],
+            ["heat transfer at a point .", "a blunt body is used ."],
+        ],
+    )
+    def test_follow_marks_but_not_abbreviations(self, expected: list[str]) -> None:
+        assert split(" ".join(expected)) == expected
+
+    def test_end_at_wide_marks_without_a_space(self) -> None:
+        assert split("文書館です。「地図?」もあります\uff01終わり") == [
+            "文書館です。", "「地図?」もあります\uff01", "終わり",
+        ]  # fmt: skip
+
+    def test_end_before_list_items_and_after_blank_and_short_lines(self) -> None:
+        body = "The archive keeps deeds and maps\nof the town and its mills"
+        text = f"Title\n{body}\n- deeds\n- maps\n\nend"
+        assert split(text) == ["Title", body, "- deeds", "- maps", "end"]
+
+    def test_only_look_at_the_span_asked_for(self) -> None:
+        text = "One. Two. Three."
+        assert list(sentence_spans(text, 5, 10)) == [(5, 9)]
+
+    @given(st.text(alphabet='ab.!?\n AB。"1-…', max_size=80))
+    def test_cover_everything_visible_in_order(self, text: str) -> None:
+        place = 0
+        for start, end in sentence_spans(text, 0, len(text)):
+            assert not text[place:start].strip()
+            assert text[start:end] == text[start:end].strip() != ""
+            place = end
+        assert not text[place:].strip()
