@@ -150,6 +150,8 @@ class RefusedRequestError(MunimentError):
 class InternalError(MunimentError):
     """Something unexpected broke; the log has the details under the request id."""
 
+    code = "internal_error"
+
     def __init__(self) -> None:
         super().__init__(
             "The request could not be completed.",

@@ -7,7 +7,7 @@ body limit, and last the boundary that turns whatever was raised into a problem 
 import re
 import time
 from collections.abc import Mapping, Sequence
-from uuid import uuid4
+from secrets import token_hex
 
 import structlog
 from starlette.datastructures import Headers
@@ -37,7 +37,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _incoming_request_id(scope) or uuid4().hex
+        request_id = _incoming_request_id(scope) or token_hex(16)
         scope[REQUEST_ID_KEY] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -46,7 +46,9 @@ class InvalidCursorError(InvalidInputError):
 class Page(BaseModel, Generic[T]):
     """One page of a list."""
 
-    model_config = ConfigDict(frozen=True)
+    # Rows of the database are items too: a handler gives a page of them, and the response model
+    # reads their attributes.
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     items: Sequence[T] = Field(description="The objects of this page, in order.")
     next: str | None = Field(

@@ -26,6 +26,7 @@ async def _read_if_match(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             description="The ETag of the object as last read, or `*`; without it: 428.",
             examples=['"0198f2e5c6a7.3"'],
         ),

@@ -1,10 +1,12 @@
 """Every failure as one document: `application/problem+json` (RFC 9457), the same on all routes."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from muniment.kit.error_translation import translate_error
-from muniment.kit.errors import FieldProblem, MunimentError, Place
+from muniment.kit.errors import FieldProblem, MethodNotAllowedError, MunimentError, Place
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 REQUEST_ID_KEY = "muniment.request_id"
@@ -94,7 +96,21 @@ def add_problem_rendering(app: FastAPI) -> None:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    return problem_response(translate_error(error), request.scope)
+    translated = translate_error(error)
+    if isinstance(translated, MethodNotAllowedError):
+        translated.headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
+    return problem_response(translated, request.scope)
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """Collect the verbs of every route at this address: the framework names those of one alone."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        template = getattr(route, "path_regex", None)
+        if isinstance(template, re.Pattern) and template.match(path):
+            found |= route.methods or set()
+    return found
 
 
 def _make_item(fault: FieldProblem) -> ProblemItem:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from structlog.typing import EventDict
 
@@ -13,7 +14,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS_NAMES = frozenset({"max_tokens", "tokens", "prompt_tokens", "completion_tokens"})
-_SUSPICIOUS_PARTS = ("://", "eyJ", "earer ", "asic ", "=")
+_SUSPICIOUS = re.compile(r"://|eyJ|=|\b(?:bearer|basic)\s", re.IGNORECASE)
 _SHAPES = (
     (re.compile(r"(://[^\s:/@]*):[^\s@]+@"), rf"\1:{REDACTED}@"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?"), REDACTED),
@@ -27,7 +28,7 @@ _SHAPES = (
 
 def redact_text(text: str) -> str:
     """Blank what looks like a secret inside a text: passwords in addresses, tokens, headers."""
-    if not any(part in text for part in _SUSPICIOUS_PARTS):
+    if not _SUSPICIOUS.search(text):
         return text
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
@@ -38,7 +39,7 @@ def redact_value(name: str, value: object, depth: int = 0) -> object:
     """Blank a value that is kept under a telling name, or the secrets inside it."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    if name not in _HARMLESS_NAMES and _SECRET_NAME.search(name):
+    if _is_secret_name(name):
         return REDACTED
     if isinstance(value, str):
         return redact_text(value)
@@ -49,6 +50,11 @@ def redact_value(name: str, value: object, depth: int = 0) -> object:
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(name, item, depth + 1) for item in value]
     return value
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
+    return name not in _HARMLESS_NAMES and _SECRET_NAME.search(name) is not None
 
 
 def redact_event(_logger: object, _method: str, event: EventDict) -> EventDict:

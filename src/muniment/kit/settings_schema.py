@@ -132,7 +132,7 @@ def _describe_class(kind: object) -> str:
     if not isinstance(kind, type):
         return "value"
     if issubclass(kind, Enum):
-        return " or ".join(f"`{member.value}`" for member in kind)
+        return kind.__name__.lower()
     word = next((word for known, word in _CLASS_WORDS if issubclass(kind, known)), None)
     if word is not None:
         return word
@@ -147,16 +147,24 @@ def _describe_default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, Path):
+        return "chosen by the platform"
+    return _describe_value(value)
+
+
+def _describe_value(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, timedelta):
         return f'`"{format_duration(value)}"`'
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    if isinstance(value, str | Path | Enum):
+    if isinstance(value, str):
         return f'`"{value}"`'
     if isinstance(value, Mapping):
-        return "`{}`" if not value else "see below"
-    if isinstance(value, tuple | list | frozenset | set):
+        plain = all(isinstance(item, str) for item in value.values())
+        inside = ", ".join(f'{name} = "{item}"' for name, item in value.items())
+        return f"`{{ {inside} }}`".replace("{  }", "{}") if plain else "built in"
+    if isinstance(value, tuple | list):
         return "`[" + ", ".join(f'"{item}"' for item in value) + "]`"
     return f"`{value}`"

@@ -1,0 +1,84 @@
+"""The HTTP application, put together from settings, routers and a lifespan; nothing is global."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+
+import muniment
+from muniment.app.docs_page.router import create_docs_router
+from muniment.app.openapi import API_PREFIX, DESCRIPTION, TAGS, DocumentedApi, operation_id
+from muniment.app.operations import Readiness, create_operations_router
+from muniment.app.settings import Settings
+from muniment.kit.http_metrics import HttpMetrics
+from muniment.kit.middleware import (
+    API_SECURITY_HEADERS,
+    BodyLimitMiddleware,
+    ErrorBoundaryMiddleware,
+    ObservationMiddleware,
+    RequestIdMiddleware,
+    SecurityHeadersMiddleware,
+)
+from muniment.kit.problems import add_problem_rendering
+from muniment.kit.route_templates import RouteTemplates
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]
+
+
+def create_app(
+    settings: Settings,
+    *,
+    lifespan: Lifespan | None = None,
+    routers: Sequence[APIRouter] = (),
+    root_routers: Sequence[APIRouter] = (),
+    readiness: Readiness | None = None,
+    registry: CollectorRegistry | None = None,
+) -> FastAPI:
+    """Make the application.
+
+    `routers` are mounted under `/api/v1`, `root_routers` at the root; routes are tried in order,
+    so the busiest come first. What the lifespan yields is the state of each request
+    (`request.state`).
+    """
+    registry = registry or CollectorRegistry(auto_describe=True)
+    app = DocumentedApi(
+        title="Muniment",
+        version=muniment.__version__,
+        summary="Answers over your own documents, with citations that are literally true.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        servers=[{"url": settings.server.base_url, "description": "This server"}],
+        contact={"name": "The Muniment authors", "url": "https://muniment.example/docs"},
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        openapi_url="/openapi.json" if settings.server.docs else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
+        middleware=_middleware(settings, registry),
+    )
+    add_problem_rendering(app)
+    for router in routers:
+        app.include_router(router, prefix=API_PREFIX)
+    for router in root_routers:
+        app.include_router(router)
+    app.include_router(create_operations_router(readiness or Readiness(), registry))
+    if settings.server.docs:
+        app.include_router(create_docs_router())
+    return app
+
+
+def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middleware]:
+    """List what surrounds every request, from the outside in."""
+    return [
+        Middleware(RequestIdMiddleware),
+        Middleware(
+            ObservationMiddleware, metrics=HttpMetrics(registry), templates=RouteTemplates()
+        ),
+        Middleware(SecurityHeadersMiddleware, headers=API_SECURITY_HEADERS),
+        Middleware(ErrorBoundaryMiddleware),
+        Middleware(BodyLimitMiddleware, max_bytes=settings.server.max_json_bytes),
+    ]

@@ -1,0 +1,17 @@
+from tests.support.demo_app import create_demo_app
+from tests.support.problem_walk import (
+    assert_problems_everywhere,
+    client_of,
+    walk_routes,
+)
+
+
+class TestWalk:
+    async def test_every_failure_of_every_route_has_one_shape(self) -> None:
+        app = create_demo_app()
+        async with client_of(app) as client:
+            assert await assert_problems_everywhere(app, client) > 12
+
+    def test_the_walk_sees_included_routes_with_their_full_path(self) -> None:
+        paths = {route.path for route in walk_routes(create_demo_app())}
+        assert {"/healthz", "/docs", "/api/v1/notes/{note_id}"} <= paths

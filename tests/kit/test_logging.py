@@ -1,0 +1,89 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from typing_extensions import override
+
+from muniment.kit.logging import LogSettings, bind_caller, configure_logging
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def written(settings: LogSettings, stream: io.StringIO | None = None) -> io.StringIO:
+    target = stream or io.StringIO()
+    configure_logging(settings, target)
+    return target
+
+
+class Terminal(io.StringIO):
+    @override
+    def isatty(self) -> bool:
+        return True
+
+
+class TestConfigureLogging:
+    def test_a_machine_reads_json_with_the_caller(self) -> None:
+        out = written(LogSettings(format="json"))
+        structlog.contextvars.bind_contextvars(request_id="r-1")
+        bind_caller(tenant="acme", user="u-1")
+        structlog.get_logger("x").info("document_added", pages=3)
+        entry = json.loads(out.getvalue())
+        assert entry["timestamp"].endswith("Z")
+        del entry["timestamp"]
+        assert entry == {
+            "event": "document_added",
+            "level": "info",
+            "pages": 3,
+            "request_id": "r-1",
+            "tenant": "acme",
+            "user": "u-1",
+        }
+
+    def test_libraries_speak_through_the_same_chain(self) -> None:
+        out = written(LogSettings(format="json"))
+        structlog.contextvars.bind_contextvars(request_id="r-2")
+        logging.getLogger("sqlalchemy.pool").warning("to %s", "postgresql://app:hunter2@db/x")
+        entry = json.loads(out.getvalue())
+        assert entry["event"] == "to postgresql://app:[redacted]@db/x"
+        assert entry["logger"] == "sqlalchemy.pool"
+        assert entry["request_id"] == "r-2"
+
+    def test_the_access_log_of_the_server_is_silent(self) -> None:
+        out = written(LogSettings(format="json", level="debug"))
+        logging.getLogger("uvicorn.access").info("GET /?token=hunter2")
+        assert out.getvalue() == ""
+
+    def test_auto_is_json_in_a_pipe_and_lines_on_a_terminal(self) -> None:
+        pipe, terminal = io.StringIO(), Terminal()
+        for stream in (pipe, terminal):
+            written(LogSettings(), stream)
+            structlog.get_logger("x").info("hello")
+        assert json.loads(pipe.getvalue())["event"] == "hello"
+        assert not terminal.getvalue().startswith("{")
+        assert "hello" in terminal.getvalue()
+
+    @pytest.mark.parametrize("format_", ["json", "console"])
+    def test_tracebacks_are_redacted(self, format_: str) -> None:
+        out = written(LogSettings.model_validate({"format": format_}))
+        error = ValueError("cannot reach postgresql://app:hunter2@db/x")
+        structlog.get_logger("x").error("broke", exc_info=error)
+        assert "ValueError" in out.getvalue()
+        assert "hunter2" not in out.getvalue()
+
+    def test_less_serious_entries_are_left_out(self) -> None:
+        out = written(LogSettings(format="json", level="warning"))
+        structlog.get_logger("x").info("quiet")
+        logging.getLogger("library").info("quiet")
+        assert out.getvalue() == ""
