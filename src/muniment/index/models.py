@@ -61,7 +61,7 @@ class Chunk(Base):
 
 
 class ChunkVector(Base):
-    """The dense arm: one vector for each chunk and space. A partial index for each space is made with it."""
+    """The dense arm: one vector for each chunk and space; each space has a partial index."""
 
     __tablename__ = "chunk_vector"
     __table_args__ = (Index("chunk_vector_document_id_idx", "document_id"),)
@@ -79,7 +79,7 @@ class ChunkVector(Base):
 
 
 class ChunkLex(Base):
-    """The lexical arm: the term-frequency part of BM25F; what depends on the corpus is on the query's side."""
+    """The lexical arm: the term-frequency part of BM25F; the query brings what the corpus adds."""
 
     __tablename__ = "chunk_lex"
     __table_args__ = (

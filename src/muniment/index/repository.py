@@ -60,7 +60,8 @@ _INSERT_VECTORS = text(
     """
     insert into chunk_vector (chunk_id, space, document_id, tenant_id, embedding)
     select chunk_id, :space, :document_id, :tenant_id, cast(embedding as halfvec)
-    from unnest(cast(:chunk_ids as bigint[]), cast(:embeddings as text[])) as rows (chunk_id, embedding)
+    from unnest(cast(:chunk_ids as bigint[]), cast(:embeddings as text[]))
+         as rows (chunk_id, embedding)
     """
 )
 _INSERT_LEX = text(

@@ -88,7 +88,7 @@ async def _ensure_index(
         f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with {options}"
         f" where space = {space.id}"
     )
-    await plain.execution_options(isolation_level="READ COMMITTED")
+    _ = await plain.execution_options(isolation_level="READ COMMITTED")
 
 
 def _key(identity: EmbedderIdentity) -> dict[str, str | int]:

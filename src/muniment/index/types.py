@@ -10,9 +10,9 @@ from typing_extensions import override
 
 
 class HalfVec(UserDefinedType[str]):
-    """Half-precision vector without a fixed dimension: one column serves several embedding spaces."""
+    """Half-precision vector without a fixed dimension: one column serves several spaces."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     @override
     def get_col_spec(self, **_options: object) -> str:
@@ -22,7 +22,7 @@ class HalfVec(UserDefinedType[str]):
 class SparseVec(UserDefinedType[str]):
     """Sparse vector; its positions are salted term ids."""
 
-    cache_ok = True
+    cache_ok: bool | None = True
 
     @override
     def get_col_spec(self, **_options: object) -> str:

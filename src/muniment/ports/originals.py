@@ -32,11 +32,14 @@ class Originals(Protocol):
     """Keeps bytes durably under opaque keys."""
 
     async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
-        """Store a stream; when this returns the bytes survive a power cut. Raises OriginalTooLargeError."""
+        """Store a stream; when this returns the bytes survive a power cut.
+
+        Raises OriginalTooLargeError.
+        """
         ...
 
     def local_file(self, key: str) -> AbstractAsyncContextManager[Path]:
-        """Give the bytes as a local file for as long as the context is open. Raises OriginalMissingError."""
+        """Give the bytes as a local file while the block runs. Raises OriginalMissingError."""
         ...
 
     def read(self, key: str) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """The declarative base of every table, with names for constraints that migrations can rely on."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid
@@ -8,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """Base class of all tables: `text` instead of `varchar`, `timestamptz` instead of naive time."""
+    """Base class of all tables: `text`, never `varchar`; `timestamptz`, never naive time."""
 
     metadata = MetaData(
         naming_convention={
@@ -19,7 +20,7 @@ class Base(DeclarativeBase):
             "pk": "%(table_name)s_pkey",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         str: Text(),
         datetime: DateTime(timezone=True),
         UUID: Uuid(),

@@ -21,7 +21,7 @@ class DatabaseUrls:
 
 
 def engine_url(address: SecretStr) -> URL:
-    """Turn an ordinary `postgresql://` address into the one of our driver, TLS parameter included."""
+    """Turn an ordinary `postgresql://` address into one of our driver, TLS parameter included."""
     try:
         url = make_url(address.get_secret_value())
     except ValueError as error:
@@ -31,7 +31,7 @@ def engine_url(address: SecretStr) -> URL:
         ) from error
     if url.get_backend_name() not in {"postgresql", "postgres"}:
         raise ConfigurationError(
-            f"The database address begins with {url.drivername!r}, but only PostgreSQL is supported.",
+            f"The database address begins with {url.drivername!r}; only PostgreSQL is supported.",
             hint="Write it as postgresql://user:password@host:5432/name.",
         )
     query = dict(url.query)
@@ -41,7 +41,7 @@ def engine_url(address: SecretStr) -> URL:
 
 
 def role_name(address: SecretStr) -> str:
-    """Give the name of the role that an address signs in with. Raises ConfigurationError without one."""
+    """Give the role that an address signs in as. Raises ConfigurationError without one."""
     name = engine_url(address).username
     if not name:
         raise ConfigurationError(

@@ -128,8 +128,8 @@ _CLAIM = text(
 async def claim(session: AsyncSession, owner: str, lease: timedelta) -> ClaimedJob | None:
     """Take the next job, or None when there is nothing to do.
 
-    A job whose attempts are used up comes back with `exhausted` set: it may not be tried again, only
-    reported to whoever waits for it and then parked.
+    A job whose attempts are used up comes back with `exhausted` set: it may not be tried again,
+    only reported to whoever waits for it and then parked.
     """
     row = (await session.execute(_CLAIM, {"owner": owner, "lease": lease})).mappings().one_or_none()
     if row is None:
@@ -158,7 +158,7 @@ async def extend(session: AsyncSession, job: ClaimedJob, lease: timedelta) -> bo
 
 
 async def hold(session: AsyncSession, job: ClaimedJob) -> None:
-    """Make sure, until the end of this transaction, that the job is still ours. Raises FenceLostError."""
+    """Make sure that the job is ours until this transaction ends. Raises FenceLostError."""
     statement = text("select 1 from job where id = :id and fence = :fence for update")
     if (await session.execute(statement, {"id": job.id, "fence": job.fence})).one_or_none() is None:
         raise FenceLostError(f"Job {job.id} was taken over by another worker.")
@@ -192,7 +192,7 @@ async def park(session: AsyncSession, job: ClaimedJob, error: str) -> None:
 
 
 async def retry_later(session: AsyncSession, job: ClaimedJob, error: str, backoff: Backoff) -> None:
-    """Give a failed job back to the queue, to be tried again after a while. Raises FenceLostError."""
+    """Give a failed job back, to be tried again after a while. Raises FenceLostError."""
     statement = text(
         "update job set state = 'queued', owner = null, lease_until = null, last_error = :error,"
         " run_at = now() + :wait where id = :id and fence = :fence returning id"

@@ -1,4 +1,4 @@
-"""Runs migrations as the owner role: one runner at a time, with time-outs, never half-seeing rows."""
+"""Runs migrations as the owner role: one runner at a time, with time-outs, seeing every row."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x4D554E49
 """Advisory lock of all migration runners: "MUNI"."""
 
-# row_security = off makes a backfill that policies would filter fail loudly instead of skipping rows.
+# row_security = off makes a backfill that policies would filter fail instead of skipping rows.
 _SESSION = {
     "application_name": "muniment-migrate",
     "lock_timeout": "5s",
@@ -46,14 +46,8 @@ class MigrationLockedError(UnavailableError):
     title = "A migration is running"
 
 
-def is_ours(
-    _item: SchemaItem,
-    name: str | None,
-    kind: str,
-    _reflected: bool,
-    _other: SchemaItem | None,  # noqa: FBT001 - Alembic's signature
-) -> bool:
-    """Leave indexes of embedding spaces alone: they come and go with the spaces, not with revisions."""
+def is_ours(_item: SchemaItem, name: str | None, kind: str, *_rest: object) -> bool:
+    """Leave indexes of embedding spaces alone: they come with the spaces, not with revisions."""
     return not (kind == "index" and name is not None and name.startswith("chunk_vector_space_"))
 
 
@@ -66,7 +60,7 @@ class Migrator:
 
     @staticmethod
     def head() -> str:
-        """Give the newest revision of this program. Raises ConfigurationError when there are two."""
+        """Give this program's newest revision. Raises ConfigurationError when there are two."""
         heads = ScriptDirectory(str(SCRIPTS)).get_heads()
         if len(heads) != 1:
             raise ConfigurationError(f"The migrations have {len(heads)} heads instead of one.")
@@ -110,7 +104,7 @@ class Migrator:
             before = await connection.run_sync(_current)
             await connection.run_sync(self._run_step, step)
             if await connection.run_sync(_current) != before:
-                # New tables have no walls yet: forget that the page was applied (postgres/walls.py).
+                # New tables have no walls yet: forget that the page was applied.
                 await connection.exec_driver_sql("comment on table alembic_version is null")
             await connection.commit()
 

@@ -46,7 +46,8 @@ REFRESH_DOCUMENT_ACL = """
 create function muniment_refresh_document_acl()
 returns trigger language plpgsql security definer set search_path = pg_catalog, public as $$
 begin
-    perform 1 from collection where id in (select collection_id from changed) order by id for update;
+    perform 1 from collection where id in (select collection_id from changed)
+    order by id for update;
     update document d
     set acl = muniment_document_acl(d.collection_id, d.created_by, d.rule_principals)
     where d.collection_id in (select collection_id from changed);
@@ -101,7 +102,8 @@ begin
             select coalesce(array_agg(name), '{}') from unnest(d.rule_principals) name
             where not name = any (v_names)),
         rule = jsonb_set(d.rule, '{any_of}', (
-            select coalesce(jsonb_agg(name), '[]') from jsonb_array_elements(d.rule -> 'any_of') name
+            select coalesce(jsonb_agg(name), '[]')
+            from jsonb_array_elements(d.rule -> 'any_of') name
             where not name #>> '{}' = any (v_names)))
     where d.tenant_id = v_tenant and d.rule_principals && v_names;
     delete from profile where account_id = p_account;
