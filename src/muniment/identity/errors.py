@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from muniment.kit.errors import ForbiddenError, MunimentError
+from muniment.kit.errors import ConflictError, ForbiddenError, InvalidInputError, MunimentError
 
 
 class AuthenticationRequiredError(MunimentError):
@@ -51,3 +51,40 @@ class PermissionDeniedError(ForbiddenError):
 
     code = "permission_denied"
     title = "Permission denied"
+
+
+class IdempotencyInProgressError(ConflictError):
+    """A request with this Idempotency-Key is running and has no answer yet."""
+
+    code = "idempotency_in_progress"
+    title = "The first request is still running"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is still running.",
+            hint="Wait a moment and send the same request again.",
+            headers={"Retry-After": "1"},
+        )
+
+
+class IdempotencyKeyReusedError(InvalidInputError):
+    """The Idempotency-Key was used for another request before."""
+
+    code = "idempotency_key_reused"
+    title = "The key belongs to another request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was sent before with another request.",
+            hint="Make a new key for each thing that you want to create.",
+        )
+
+
+SIGN_IN_ERRORS = (AuthenticationRequiredError, InvalidTokenError, TenantRequiredError)
+"""What every route may answer before it knows its caller."""
+
+GUARD_ERRORS = (*SIGN_IN_ERRORS, PermissionDeniedError)
+"""What every route that needs a permission may answer."""
+
+IDEMPOTENCY_ERRORS = (IdempotencyInProgressError, IdempotencyKeyReusedError)
+"""What every route that takes an Idempotency-Key may answer."""

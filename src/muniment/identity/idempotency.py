@@ -1,0 +1,180 @@
+"""Keys that make it safe to send a creating request again (`Idempotency-Key`).
+
+After the IETF draft httpapi-idempotency-key-header-07: a key belongs to one caller and one route,
+and stands for one body. The first request takes a lease on it; its answer is kept and given again
+for a day. A lease that ran out is one of a request that died: whoever comes next takes it over.
+
+A process that is killed between the commit of the work and the keeping of its answer leaves work
+that a repeated request does again. Nothing less than one transaction for both would be exact.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.errors import IdempotencyInProgressError, IdempotencyKeyReusedError
+from muniment.identity.models import IdempotencyKey
+from muniment.identity.principal import Principal
+from muniment.postgres.unit_of_work import Scope, Transactions
+
+KEPT_FOR: Final = timedelta(hours=24)
+LEASE: Final = timedelta(seconds=60)
+MAX_KEY_LENGTH: Final = 255
+KEY_PATTERN: Final = rf"^[\x21-\x7e]{{1,{MAX_KEY_LENGTH}}}$"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as it is kept to be given again."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The request was answered before: this is the answer."""
+
+    answer: KeptAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to run a request: nobody else runs it until the lease ends."""
+
+    scope: Scope
+    account_id: UUID
+    route: str
+    key: str
+    locked_until: datetime
+    """Also the fence: who took the lease over later has another one."""
+
+
+def fingerprint_of(*parts: bytes) -> bytes:
+    """Make the SHA-256 by which a repeated request is told from another one with its key."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+class IdempotencyStore:
+    """Keeps keys and answers, each step in a short transaction of its own.
+
+    One of the named exceptions of docs/decisions/0002: the lease must be seen by others while the
+    request still runs, and must not vanish with it.
+    """
+
+    def __init__(self, transactions: Transactions, *, lease: timedelta = LEASE) -> None:
+        self._transactions = transactions
+        self._lease = lease
+
+    async def begin(
+        self, principal: Principal, route: str, key: str, fingerprint: bytes
+    ) -> Replay | Ticket:
+        """Take the lease on a key, or give the answer that is kept under it.
+
+        Raises IdempotencyInProgressError and IdempotencyKeyReusedError.
+        """
+        scope = Scope(principal.tenant_id, principal.names)
+        async with self._transactions.begin(scope) as session:
+            place = _Place(session, principal, route, key)
+            locked_until = await place.take(fingerprint, self._lease)
+            if locked_until is not None:
+                return Ticket(scope, principal.user_id, route, key, locked_until)
+            row = await place.find()
+        if row is None:
+            raise IdempotencyInProgressError
+        if row.fingerprint != fingerprint:
+            raise IdempotencyKeyReusedError
+        if row.status is None:
+            raise IdempotencyInProgressError
+        return Replay(KeptAnswer(row.status, row.headers or {}, row.body or b""))
+
+    async def finish(self, ticket: Ticket, answer: KeptAnswer) -> None:
+        """Keep the answer; one that comes after the lease was taken over is dropped."""
+        values = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+        async with self._transactions.begin(ticket.scope) as session:
+            await session.execute(update(IdempotencyKey).where(_held_by(ticket)).values(values))
+
+    async def abandon(self, ticket: Ticket) -> None:
+        """Give the lease back, so that the same request may be tried again at once."""
+        async with self._transactions.begin(ticket.scope) as session:
+            await session.execute(delete(IdempotencyKey).where(_held_by(ticket)))
+
+
+async def purge_expired(transactions: Transactions) -> int:
+    """Remove keys older than a day, as the worker role; give their number."""
+    async with transactions.begin(None) as session:
+        expired = IdempotencyKey.created_at < func.now() - KEPT_FOR
+        removed = delete(IdempotencyKey).where(expired).returning(IdempotencyKey.key)
+        return len((await session.scalars(removed)).all())
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One key of one caller on one route."""
+
+    session: AsyncSession
+    principal: Principal
+    route: str
+    key: str
+
+    async def take(self, fingerprint: bytes, lease: timedelta) -> datetime | None:
+        """Insert the key, or take over one that is free; None if somebody has it."""
+        claim = insert(IdempotencyKey).values(
+            account_id=self.principal.user_id,
+            tenant_id=self.principal.tenant_id,
+            route=self.route,
+            key=self.key,
+            fingerprint=fingerprint,
+            locked_until=func.clock_timestamp() + lease,
+        )
+        died = and_(
+            IdempotencyKey.status.is_(None),
+            IdempotencyKey.locked_until < func.clock_timestamp(),
+            IdempotencyKey.fingerprint == fingerprint,
+        )
+        expired = IdempotencyKey.created_at < func.now() - KEPT_FOR
+        taken = claim.on_conflict_do_update(
+            index_elements=["account_id", "route", "key"],
+            set_={
+                "fingerprint": fingerprint,
+                "locked_until": claim.excluded.locked_until,
+                "created_at": func.now(),
+                "status": None,
+                "headers": None,
+                "body": None,
+            },
+            where=or_(died, expired),
+        ).returning(IdempotencyKey.locked_until)
+        locked_until: datetime | None = await self.session.scalar(taken)
+        return locked_until
+
+    async def find(self) -> IdempotencyKey | None:
+        """Read the row; it may be gone by now, if its request was abandoned."""
+        return await self.session.scalar(
+            select(IdempotencyKey).where(
+                IdempotencyKey.account_id == self.principal.user_id,
+                IdempotencyKey.route == self.route,
+                IdempotencyKey.key == self.key,
+            )
+        )
+
+
+def _held_by(ticket: Ticket) -> ColumnElement[bool]:
+    return and_(
+        IdempotencyKey.account_id == ticket.account_id,
+        IdempotencyKey.route == ticket.route,
+        IdempotencyKey.key == ticket.key,
+        IdempotencyKey.status.is_(None),
+        IdempotencyKey.locked_until == ticket.locked_until,
+    )
