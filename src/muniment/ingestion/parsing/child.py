@@ -27,7 +27,7 @@ from muniment.ingestion.parsing.wire import (
     Failed,
     Parsed,
     ParseRequest,
-    Ready,
+    ParserOffer,
     Unready,
     pack,
     read_request,
@@ -53,7 +53,7 @@ def main() -> None:
         _send(replies, pack(Unready(error.detail, error.hint)))
         next(messages)  # never comes: the parent ends standard input
         return
-    _send(replies, pack(Ready(shelf.media_types, shelf.revision)))
+    _send(replies, pack(ParserOffer(shelf.media_types, shelf.revision)))
     for message in messages:
         _send(replies, _answer(shelf, read_request(message)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from muniment.ingestion.parsing.process import ParserProcess
 from muniment.ingestion.parsing.settings import ParsingSettings
-from muniment.ingestion.parsing.wire import ParserSelection, Ready
+from muniment.ingestion.parsing.wire import ParserOffer, ParserSelection
 from muniment.ports.parsing import ParsedDocument
 
 
@@ -31,7 +31,7 @@ class ParserPool:
         async with self._child() as child:
             return await child.parse(path, media_type)
 
-    async def offer(self) -> Ready:
+    async def offer(self) -> ParserOffer:
         """Tell which media types can be read, and the revision of the parsers together."""
         async with self._child() as child:
             return child.ready

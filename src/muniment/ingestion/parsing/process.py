@@ -25,8 +25,8 @@ from muniment.ingestion.parsing.wire import (
     GarbledReplyError,
     Parsed,
     ParseRequest,
+    ParserOffer,
     ParserSelection,
-    Ready,
     Start,
     Unready,
     longest_reply,
@@ -130,7 +130,7 @@ class ParserProcess:
         self._documents = 0
         self._resident = 0
         self._failed = False
-        self.ready = Ready((), "")
+        self.ready = ParserOffer((), "")
 
     @classmethod
     async def start(cls, settings: ParsingSettings, parsers: ParserSelection) -> "ParserProcess":
@@ -210,10 +210,12 @@ class ParserProcess:
             ) from error
         if isinstance(reply, Unready):
             raise ParsersUnavailableError(reply.detail, hint=reply.hint)
-        if isinstance(reply, Ready):
+        if isinstance(reply, ParserOffer):
             self.ready = reply
 
-    async def _ask(self, message: bytes, limit: timedelta) -> Ready | Unready | Parsed | Failed:
+    async def _ask(
+        self, message: bytes, limit: timedelta
+    ) -> ParserOffer | Unready | Parsed | Failed:
         answer = self._pipes.expect()
         stdin: object = self._transport.get_pipe_transport(0)
         if not isinstance(stdin, _Writable):

@@ -24,7 +24,7 @@ class ParsingSettings(BaseModel):
     )
     memory_limit: ByteSize = Field(
         default=ByteSize(2**30),
-        ge=256 * 2**20,
+        ge=384 * 2**20,
         description="Most address space that a child may have; its libraries alone take 270 MB.",
     )
     recycle_above: ByteSize = Field(

@@ -49,8 +49,8 @@ class ParseRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """The child has its parsers."""
+class ParserOffer:
+    """What the loaded parsers read, and the revision of all of them together."""
 
     media_types: tuple[str, ...]
     revision: str
@@ -85,9 +85,9 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-Reply = Annotated[Ready | Unready | Parsed | Failed, Field(discriminator="kind")]
+Reply = Annotated[ParserOffer | Unready | Parsed | Failed, Field(discriminator="kind")]
 
-_REPLY: TypeAdapter[Ready | Unready | Parsed | Failed] = TypeAdapter(Reply)
+_REPLY: TypeAdapter[ParserOffer | Unready | Parsed | Failed] = TypeAdapter(Reply)
 _START = TypeAdapter(Start)
 _REQUEST = TypeAdapter(ParseRequest)
 
@@ -96,7 +96,7 @@ class GarbledReplyError(Exception):
     """The child said something that no child says."""
 
 
-def pack(message: Start | ParseRequest | Ready | Unready | Parsed | Failed) -> bytes:
+def pack(message: Start | ParseRequest | ParserOffer | Unready | Parsed | Failed) -> bytes:
     """Make the bytes of a message, its length first."""
     body = orjson.dumps(message)
     return HEADER.pack(len(body)) + body
@@ -112,7 +112,7 @@ def read_request(body: bytes) -> ParseRequest:
     return _REQUEST.validate_json(body)
 
 
-def read_reply(body: bytes) -> Ready | Unready | Parsed | Failed:
+def read_reply(body: bytes) -> ParserOffer | Unready | Parsed | Failed:
     """Read a message from a child. Raises GarbledReplyError."""
     try:
         return _REPLY.validate_json(body)
