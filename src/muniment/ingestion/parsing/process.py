@@ -27,6 +27,7 @@ from muniment.ingestion.parsing.wire import (
     ParseRequest,
     ParserOffer,
     ParserSelection,
+    Reply,
     Start,
     Unready,
     longest_reply,
@@ -213,9 +214,7 @@ class ParserProcess:
         if isinstance(reply, ParserOffer):
             self.ready = reply
 
-    async def _ask(
-        self, message: bytes, limit: timedelta
-    ) -> ParserOffer | Unready | Parsed | Failed:
+    async def _ask(self, message: bytes, limit: timedelta) -> Reply:
         answer = self._pipes.expect()
         stdin: object = self._transport.get_pipe_transport(0)
         if not isinstance(stdin, _Writable):

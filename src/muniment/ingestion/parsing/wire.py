@@ -6,7 +6,7 @@ The child reads hostile files, so its messages are checked like any input from o
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import orjson
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
@@ -85,9 +85,9 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-Reply = Annotated[ParserOffer | Unready | Parsed | Failed, Field(discriminator="kind")]
+Reply: TypeAlias = ParserOffer | Unready | Parsed | Failed
 
-_REPLY: TypeAdapter[ParserOffer | Unready | Parsed | Failed] = TypeAdapter(Reply)
+_REPLY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
 _START = TypeAdapter(Start)
 _REQUEST = TypeAdapter(ParseRequest)
 
@@ -96,7 +96,7 @@ class GarbledReplyError(Exception):
     """The child said something that no child says."""
 
 
-def pack(message: Start | ParseRequest | ParserOffer | Unready | Parsed | Failed) -> bytes:
+def pack(message: Start | ParseRequest | Reply) -> bytes:
     """Make the bytes of a message, its length first."""
     body = orjson.dumps(message)
     return HEADER.pack(len(body)) + body
@@ -112,7 +112,7 @@ def read_request(body: bytes) -> ParseRequest:
     return _REQUEST.validate_json(body)
 
 
-def read_reply(body: bytes) -> ParserOffer | Unready | Parsed | Failed:
+def read_reply(body: bytes) -> Reply:
     """Read a message from a child. Raises GarbledReplyError."""
     try:
         return _REPLY.validate_json(body)
