@@ -99,12 +99,12 @@ begin
     delete from collection_grant where tenant_id = v_tenant and principal = any (v_names);
     update document d set
         rule_principals = (
-            select coalesce(array_agg(name), '{}') from unnest(d.rule_principals) name
-            where not name = any (v_names)),
+            select coalesce(array_agg(item), '{}') from unnest(d.rule_principals) rest (item)
+            where not item = any (v_names)),
         rule = jsonb_set(d.rule, '{any_of}', (
-            select coalesce(jsonb_agg(name), '[]')
-            from jsonb_array_elements(d.rule -> 'any_of') name
-            where not name #>> '{}' = any (v_names)))
+            select coalesce(jsonb_agg(item), '[]')
+            from jsonb_array_elements(d.rule -> 'any_of') rest (item)
+            where not item #>> '{}' = any (v_names)))
     where d.tenant_id = v_tenant and d.rule_principals && v_names;
     delete from profile where account_id = p_account;
     delete from idempotency_key where account_id = p_account;
