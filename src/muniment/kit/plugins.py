@@ -23,7 +23,8 @@ class NoSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-@dataclass(frozen=True, slots=True)
+# No slots on these two: with them, frozen and generic, Python 3.11 cannot make `PluginGroup[X](…)`.
+@dataclass(frozen=True)
 class PluginFactory(Generic[SettingsT, ProductT]):
     """What an entry point names: the settings that a plug-in takes and how to make it from them."""
 
@@ -31,7 +32,7 @@ class PluginFactory(Generic[SettingsT, ProductT]):
     create: Callable[[SettingsT], ProductT]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PluginGroup(Generic[ProductT]):
     """An entry-point group whose plug-ins all make the same kind of object."""
 
