@@ -5,7 +5,7 @@ and what runs jobs (`open_worker`). Nothing that serves holds the worker's conne
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -59,6 +59,10 @@ class Serving:
     authenticator: Authenticator
     local_issuer: LocalIssuer
     space: EmbeddingSpaceRef
+
+    def state(self) -> Mapping[str, object]:
+        """Name the objects that requests read from their state (`kit.state.from_state`)."""
+        return {"authenticator": self.authenticator, "transactions": self.transactions}
 
 
 @asynccontextmanager

@@ -39,6 +39,13 @@ class SchemaMismatchError(ConfigurationError):
     title = "The database schema is not the expected one"
 
 
+class UnknownRevisionError(ConfigurationError):
+    """The wanted revision is none of this program."""
+
+    code = "unknown_revision"
+    title = "There is no such revision"
+
+
 class MigrationLockedError(UnavailableError):
     """Another process is migrating."""
 
@@ -73,6 +80,21 @@ class Migrator:
     async def downgrade(self, revision: str) -> None:
         """Run the migrations back down to a revision; `base` for none."""
         await self._run(lambda config: command.downgrade(config, revision))
+
+    async def go_to(self, revision: str) -> None:
+        """Run the migrations to a revision, forwards or back; `base` and `head` are the ends."""
+        known = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
+        if revision not in {*known, "base", "head"}:
+            raise UnknownRevisionError(
+                f"There is no revision {revision}.",
+                hint=f"The revisions, newest first: {', '.join(known)}, base.",
+            )
+        order = [*known, "base"]
+        wanted = order[0] if revision == "head" else revision
+        if order.index(wanted) > order.index(await self.current() or "base"):
+            await self.downgrade(revision)
+        else:
+            await self.upgrade(revision)
 
     async def compare(self) -> None:
         """Check that the tables equal the models. Raises SchemaMismatchError."""

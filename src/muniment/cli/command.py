@@ -1,0 +1,118 @@
+"""What all commands share: where the product lives, who acts, and how failures are told.
+
+A command is an async function whose first parameter is a `Place`; `as_command` gives it the
+options that every command takes and runs it. Results go to stdout, everything else to stderr.
+"""
+
+import asyncio
+import functools
+import inspect
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+from rich.console import Console
+
+from muniment.app.settings import Settings, read_settings
+from muniment.kit.errors import MunimentError
+from muniment.kit.logging import configure_logging
+from muniment.kit.problems import make_problem
+
+DEFAULT_USER = "owner"
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Settings file, instead of the one in the folder.")
+]
+ActingUser = Annotated[
+    str, typer.Option("--as", help="The local user in whose name the command acts.")
+]
+
+
+class UsageError(MunimentError):
+    """The command was called in a way that cannot be right; exit code 2."""
+
+    code = "usage"
+    status = 400
+    title = "The command cannot be understood"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the product lives and in whose name a command acts."""
+
+    data_dir: Path | None
+    config: Path | None
+    acting: str
+
+    def settings(
+        self, overrides: Mapping[str, JsonValue] | None = None, *, log_level: str | None = None
+    ) -> Settings:
+        """Read the settings and set the log up.
+
+        A command that ends after one answer logs warnings only, unless the settings say otherwise.
+        """
+        chosen = dict(overrides or {})
+        if self.data_dir is not None:
+            chosen["data_dir"] = str(self.data_dir.expanduser().absolute())
+        # The one place where the process looks at its environment.
+        environ = dict(os.environ)  # noqa: TID251 - handed to the settings, which read it
+        settings = read_settings(environ, config_file=self.config, overrides=chosen)
+        log = settings.log
+        if log_level is not None and "level" not in log.model_fields_set:
+            log = log.model_copy(update={"level": log_level})
+        configure_logging(log)
+        return settings
+
+
+def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Make a typer command of an async function that takes a `Place` first."""
+
+    def run(*, data_dir: Path | None, config: Path | None, acting: str, **options: object) -> None:
+        place = Place(data_dir, config, acting)
+        try:
+            asyncio.run(_run(function(place, **options)))
+        except MunimentError as error:
+            report(error, as_json=options.get("as_json") is True)
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    functools.update_wrapper(run, function)
+    signature = inspect.signature(function)
+    _place, *own = signature.parameters.values()
+    # typer reads its options from the signature; this one has those of all commands as well.
+    run.__dict__["__signature__"] = signature.replace(parameters=[*own, *_shared_options()])
+    return run
+
+
+def report(error: MunimentError, *, as_json: bool) -> None:
+    """Tell what went wrong and what to do: one sentence and a hint, or the problem document."""
+    if as_json:
+        typer.echo(make_problem(error).model_dump_json(exclude_none=True))
+        return
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]✗[/] {error.detail}", soft_wrap=True)
+    for fault in error.errors:
+        console.print(f"  {fault.where}: {fault.detail}", markup=False, soft_wrap=True)
+    if error.hint:
+        console.print(f"  [dim]{error.hint}[/]", soft_wrap=True)
+
+
+async def _run(work: Awaitable[None]) -> None:
+    await work
+
+
+def _shared_options() -> list[inspect.Parameter]:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter("data_dir", keyword, default=None, annotation=DataDir),
+        inspect.Parameter("config", keyword, default=None, annotation=ConfigFile),
+        inspect.Parameter("acting", keyword, default=DEFAULT_USER, annotation=ActingUser),
+    ]

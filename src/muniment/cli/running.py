@@ -1,0 +1,83 @@
+"""Commands that run the product: all of it, or one of its parts."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import JsonValue
+from rich.console import Console
+
+from muniment.app.container import open_serving, open_shared, open_worker
+from muniment.app.database import bring_up_to_date, database_addresses
+from muniment.app.server import serve as serve_http
+from muniment.app.server import stop_on_signals
+from muniment.cli.command import Place
+
+Port = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks one.")
+]
+
+
+async def up(
+    place: Place,
+    port: Port = None,
+    docs: Annotated[
+        list[Path] | None, typer.Option("--docs", help="Documents to add at the start.")
+    ] = None,
+) -> None:
+    """Start everything: PostgreSQL, migrations, API and worker. Ctrl-C stops it cleanly."""
+    settings = place.settings(_with_port(port))
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop))
+        urls = await stack.enter_async_context(database_addresses(settings))
+        shared = await stack.enter_async_context(open_shared(settings))
+        await bring_up_to_date(urls, shared.embedder.identity, settings.vectors)
+        serving = await stack.enter_async_context(open_serving(shared, urls))
+        worker = await stack.enter_async_context(open_worker(shared, urls))
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(worker.run())
+            await serve_http(serving, stop, _greet)
+            worker.stop()
+            await working
+
+
+async def serve(place: Place, port: Port = None) -> None:
+    """Answer requests; the database must be migrated, and a worker must run somewhere."""
+    settings = place.settings(_with_port(port))
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop))
+        urls = await stack.enter_async_context(database_addresses(settings))
+        shared = await stack.enter_async_context(open_shared(settings))
+        serving = await stack.enter_async_context(open_serving(shared, urls))
+        await serve_http(serving, stop, _greet)
+
+
+async def worker(place: Place) -> None:
+    """Run jobs; as many workers as you like may do so beside each other."""
+    settings = place.settings()
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stop_on_signals(stop))
+        urls = await stack.enter_async_context(database_addresses(settings))
+        shared = await stack.enter_async_context(open_shared(settings))
+        running = await stack.enter_async_context(open_worker(shared, urls))
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(running.run())
+            await stop.wait()
+            running.stop()
+            await working
+
+
+def _greet(address: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold green]●[/] Muniment answers at [bold]{address}[/]  (API: {address}/docs)")
+    console.print("  A token:  [bold]muniment token --user alice --role member[/]")
+    console.print("  [dim]Ctrl-C stops everything.[/]")
+
+
+def _with_port(port: int | None) -> dict[str, JsonValue]:
+    return {} if port is None else {"server": {"port": port}}
