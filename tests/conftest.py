@@ -1,12 +1,23 @@
 """What every test may ask for: a real PostgreSQL, a migrated database, transactions."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Unpack
 
+import httpx2
 import pytest
-
-from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from starlette.types import ASGIApp
+from tests.support.app import ClientMaker, make_client, running_app
+from tests.support.callers import CallerSpec, Claims
 from tests.support.database import TestDatabase, migrated_database
+
+from muniment.identity.key_file import KEY_BITS
+from muniment.identity.local_issuer import LocalIssuer
+from muniment.identity.settings import IdentitySettings
+from muniment.kit.clock import SystemClock
+from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +30,9 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emb
 
 
 @pytest.fixture(scope="session")
-async def migrated(cluster: EmbeddedUrls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestDatabase]:
+async def migrated(
+    cluster: EmbeddedUrls, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[TestDatabase]:
     """The database of this test process, migrated once."""
     name = f"muniment_{Path(tmp_path_factory.getbasetemp()).name}".replace("-", "_")
     async with migrated_database(cluster, name) as database:
@@ -31,3 +44,40 @@ async def database(migrated: TestDatabase) -> AsyncIterator[TestDatabase]:
     """The migrated database, empty again after the test."""
     yield migrated
     await migrated.clean()
+
+
+@pytest.fixture(scope="session")
+def local_issuer() -> LocalIssuer:
+    """The issuer of every token that `client` and `client_of` send."""
+    key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    return LocalIssuer(key, IdentitySettings(), SystemClock())
+
+
+@pytest.fixture(scope="session")
+async def app(local_issuer: LocalIssuer, migrated: TestDatabase) -> AsyncIterator[ASGIApp]:
+    """The application with its lifespan running."""
+    async with running_app(local_issuer, migrated, SystemClock()) as asgi:
+        yield asgi
+
+
+@pytest.fixture
+async def client_of(
+    app: ASGIApp, local_issuer: LocalIssuer, database: TestDatabase
+) -> AsyncIterator[ClientMaker]:
+    """Make clients of any callers; they are closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(user: str | None = "alice", **claims: Unpack[Claims]) -> httpx2.AsyncClient:
+            caller = None if user is None else CallerSpec(user, **claims)
+            made = make_client(app, local_issuer, caller)
+            stack.push_async_callback(made.aclose)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest, client_of: ClientMaker) -> httpx2.AsyncClient:
+    """A client of the caller in `@pytest.mark.principal(...)`; without the mark, of nobody."""
+    mark = request.node.get_closest_marker("principal")
+    return client_of(None) if mark is None else client_of(*mark.args, **mark.kwargs)
