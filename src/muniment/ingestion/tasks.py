@@ -53,6 +53,9 @@ class IngestDocument:
         try:
             document = await self._read(version)
         except ParseError as error:
+            if error.code == "parser_crashed" and not job.last_attempt:
+                # The child may have died of something that was not the document's fault.
+                raise
             await self._end_failed(job, error.code, error.detail)
         except OriginalMissingError:
             await self._end_failed(
@@ -82,7 +85,7 @@ class IngestDocument:
 
     async def _read(self, version: VersionToIngest) -> CutDocument:
         async with self._originals.local_file(version.original_key) as path:
-            parsed = await self._parsers.parse(path, version.media_type)
+            parsed = await self._parsers.parse(path.absolute(), version.media_type)
         return await self._pipeline.cut(parsed, version.name, version.language)
 
     async def _index(
@@ -108,12 +111,13 @@ class IngestDocument:
         chunks: list[IndexedChunk],
     ) -> None:
         """Put the new chunks in the place of the old ones and end the job, in one commit."""
+        parsers = await self._parsers.offer()
         read = ReadVersion(
             text=document.parsed.text,
             title=document.parsed.title,
             page_starts=document.parsed.page_starts,
             language=document.language,
-            pipeline=self._pipeline.revision,
+            pipeline=f"{parsers.revision}, {self._pipeline.revision}",
         )
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             await jobs.finish(session, job)
