@@ -1,7 +1,6 @@
-from tests.index.test_chunking import PieceCounter
-
 from muniment.index.sections import Sections, prefix_for
 from muniment.ports.parsing import Heading
+from tests.index.test_chunking import PieceCounter
 
 COUNTER = PieceCounter(max_tokens=64)
 

@@ -1,9 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.index.test_chunking import PieceCounter
 
 from muniment.index.tokens import LONGEST_TOKEN, TokenMap
+from tests.index.test_chunking import PieceCounter
 
 COUNTER = PieceCounter()
 

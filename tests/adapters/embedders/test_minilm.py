@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.adapters.embedders.golden import GOLDEN, LONG, TEXTS, processor_kind
 
 from muniment.adapters.embedders.minilm import MiniLmEmbedder, MiniLmSettings
 from muniment.kit.errors import ConfigurationError
 from muniment.ports.embedding import Vector
 from muniment_minilm import model_files
+from tests.adapters.embedders.golden import GOLDEN, LONG, TEXTS, processor_kind
 
 SAME_KIND_TOLERANCE = 1e-3
 OTHER_KIND_COSINE = 0.98
