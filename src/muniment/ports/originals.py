@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from muniment.kit.errors import UnavailableError
+
+ORIGINALS_GROUP = "muniment.originals"
+"""The group of entry points under which stores of originals are found."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredOriginal:
@@ -26,6 +31,14 @@ class OriginalTooLargeError(Exception):
 
 class OriginalMissingError(Exception):
     """There is no original under this key."""
+
+
+class OriginalsFullError(UnavailableError):
+    """The store of originals has no space left; nothing was kept."""
+
+    code = "storage_full"
+    status = 507
+    title = "No space left for originals"
 
 
 class Originals(Protocol):

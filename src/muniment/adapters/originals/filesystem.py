@@ -1,0 +1,215 @@
+"""Originals as files in a folder: synced to disk before anybody relies on them.
+
+A stream goes to a temporary file beside its final place, is synced, renamed, and the folder is
+synced: after that a power cut leaves the whole file, before it nothing that has a key. Keys are
+random and decide the place alone; the name that a person gave a file never touches the disk.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from threading import Lock
+from typing import Final, ParamSpec, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from muniment.kit.plugins import PluginFactory
+from muniment.ports.originals import (
+    OriginalMissingError,
+    Originals,
+    OriginalsFullError,
+    OriginalTooLargeError,
+    StoredOriginal,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_KEY: Final = re.compile(r"[0-9a-f]{32}")
+_WRITE_BYTES: Final = 1 << 20
+_READ_BYTES: Final = 1 << 18
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class FilesystemSettings(BaseModel):
+    """Settings of the folder of originals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path = Field(description="Folder that holds the originals; made when it is not there.")
+
+
+class FilesystemOriginals:
+    """Keeps originals in a folder, spread over subfolders; for the owner of the process alone."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
+        """Store a stream. Raises OriginalTooLargeError and OriginalsFullError."""
+        key = token_hex(16)
+        incoming = await _full_told(_Incoming.open, self._path(key), self._root)
+        try:
+            size = 0
+            async for block in _blocks(chunks):
+                size += len(block)
+                if size > max_bytes:
+                    raise OriginalTooLargeError(max_bytes)
+                await _full_told(incoming.write, block)
+            sha256 = await _full_told(incoming.keep)
+            incoming.is_handed_over = True
+        finally:
+            await asyncio.shield(asyncio.to_thread(incoming.discard))
+        return StoredOriginal(key, size, sha256)
+
+    @asynccontextmanager
+    async def local_file(self, key: str) -> AsyncIterator[Path]:
+        """Give the file itself; nobody may write to it. Raises OriginalMissingError."""
+        path = self._path(key)
+        if not await asyncio.to_thread(path.is_file):
+            raise OriginalMissingError
+        yield path
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        """Stream the bytes. Raises OriginalMissingError."""
+        path = self._path(key)
+        try:
+            file = await asyncio.to_thread(path.open, "rb")
+        except FileNotFoundError:
+            raise OriginalMissingError from None
+        with file:
+            while block := await asyncio.to_thread(file.read, _READ_BYTES):
+                yield block
+
+    async def delete(self, key: str) -> None:
+        """Remove the bytes; no error when they are gone already."""
+        await asyncio.to_thread(_remove, self._path(key))
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise OriginalMissingError
+        return self._root / key[:2] / key[2:4] / key
+
+
+class _Incoming:
+    """A file that is not there yet: it gets its name when all of it is on disk.
+
+    A thread may still be writing when its request is cancelled, so each step holds a lock.
+    """
+
+    def __init__(self, descriptor: int, temporary: Path, final: Path) -> None:
+        self._descriptor: int | None = descriptor
+        self._temporary = temporary
+        self._final = final
+        self._digest = hashlib.sha256()
+        self._lock = Lock()
+        self.is_handed_over = False
+        """Somebody knows the key by now, so the file stays."""
+
+    @classmethod
+    def open(cls, final: Path, root: Path) -> "_Incoming":
+        """Make the temporary file, and the folders above it."""
+        _make_folders(final.parent, root)
+        temporary = final.with_name(f".{final.name}.part")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        return cls(os.open(temporary, flags, 0o600), temporary, final)
+
+    def write(self, block: bytes) -> None:
+        """Add a block; the system may take it in several bites."""
+        with self._lock:
+            self._digest.update(block)
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(self._open_descriptor(), rest) :]
+
+    def keep(self) -> str:
+        """Sync the file, give it its name and sync the folder; give the SHA-256."""
+        with self._lock:
+            os.fsync(self._open_descriptor())
+            self._close()
+            self._temporary.rename(self._final)
+            _sync_folder(self._final.parent)
+            return self._digest.hexdigest()
+
+    def discard(self) -> None:
+        """Leave nothing behind, unless somebody was given the key."""
+        with self._lock:
+            self._close()
+            self._temporary.unlink(missing_ok=True)
+            if not self.is_handed_over:
+                self._final.unlink(missing_ok=True)
+
+    def _open_descriptor(self) -> int:
+        if self._descriptor is None:
+            raise ValueError("the file is closed")
+        return self._descriptor
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+
+async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Gather small chunks, so that a trip to a thread pays."""
+    gathered = bytearray()
+    async for chunk in chunks:
+        gathered += chunk
+        if len(gathered) >= _WRITE_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+async def _full_told(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do what touches the disk in a thread; a full disk is told from a broken one."""
+    try:
+        return await asyncio.to_thread(act, *args, **kwargs)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise OriginalsFullError(
+            "There is no space left to keep this file.",
+            hint="Nothing was kept; ask the operator to make space, then send it again.",
+            retry_after_s=60,
+        ) from error
+
+
+def _make_folders(folder: Path, root: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder != root:
+        _make_folders(folder.parent, root)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    else:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+        _sync_folder(path.parent)
+
+
+def create(settings: FilesystemSettings) -> Originals:
+    """Make the store in a folder."""
+    return FilesystemOriginals(settings.root)
+
+
+PLUGIN = PluginFactory(settings_model=FilesystemSettings, create=create)

@@ -1,0 +1,115 @@
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from muniment.adapters.originals.filesystem import FilesystemOriginals
+from muniment.kit.plugins import PluginGroup, load_plugin
+from muniment.ports.originals import (
+    ORIGINALS_GROUP,
+    OriginalMissingError,
+    Originals,
+    OriginalsFullError,
+    OriginalTooLargeError,
+)
+from tests.contracts.originals import OriginalsContract, broken_stream, stream
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> FilesystemOriginals:
+    return FilesystemOriginals(tmp_path / "originals")
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+class TestContract(OriginalsContract):
+    pass
+
+
+class TestFiles:
+    async def test_are_for_the_owner_alone(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        await originals.put(stream(b"secret"), max_bytes=10)
+        [file] = files_in(tmp_path)
+        assert file.stat().st_mode & 0o777 == 0o600
+        folders = [file.parent, file.parent.parent, tmp_path / "originals"]
+        assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
+
+    async def test_are_spread_over_folders(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        key = (await originals.put(stream(b"x"), max_bytes=10)).key
+        assert (tmp_path / "originals" / key[:2] / key[2:4] / key).is_file()
+
+
+class TestNothingIsLeft:
+    async def test_of_a_stream_that_is_too_large(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        with pytest.raises(OriginalTooLargeError):
+            await originals.put(stream(b"123456"), max_bytes=5)
+        assert files_in(tmp_path) == []
+
+    async def test_of_a_stream_that_breaks_off(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ConnectionResetError):
+            await originals.put(broken_stream(b"half"), max_bytes=5)
+        assert files_in(tmp_path) == []
+
+    async def test_of_a_cancelled_request(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        started = asyncio.Event()
+
+        async def endless() -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 2_000_000
+                started.set()
+
+        async def put() -> None:
+            await originals.put(endless(), max_bytes=1 << 40)
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(put())
+            await started.wait()
+            task.cancel()
+        assert files_in(tmp_path) == []
+
+    async def test_of_a_full_disk(
+        self,
+        originals: FilesystemOriginals,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def refuse(_descriptor: int, _content: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "write", refuse)
+        with pytest.raises(OriginalsFullError) as refused:
+            await originals.put(stream(b"content"), max_bytes=10)
+        assert refused.value.status == 507
+        assert files_in(tmp_path) == []
+
+
+class TestKeys:
+    async def test_never_lead_out_of_the_folder(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        (tmp_path / "outside").write_bytes(b"outside")
+        with pytest.raises(OriginalMissingError):
+            await originals.delete("../outside")
+        assert (tmp_path / "outside").exists()
+
+
+def test_is_found_by_entry_point(tmp_path: Path) -> None:
+    group = PluginGroup[Originals](ORIGINALS_GROUP, "originals")
+    assert isinstance(
+        load_plugin(group, "filesystem", {"root": str(tmp_path)}), FilesystemOriginals
+    )
