@@ -1,0 +1,103 @@
+"""The vector store in PostgreSQL: both arms beside the rows that decide who may see what.
+
+It joins the document row, so the walls are those of the very moment; that is why it lives here
+above the library and not among the adapters.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from typing_extensions import override
+
+from muniment.index.lexical import SparseTerms
+from muniment.index.repository import halfvec_text
+from muniment.index.search_settings import ArmSettings
+from muniment.index.search_statements import OPENING, CandidateStatements, probe
+from muniment.index.spaces import EmbeddingSpaceRef
+from muniment.index.sparsevec import sparsevec_text
+from muniment.library.models import Document
+from muniment.library.policy import predicate
+from muniment.ports.vectors import (
+    Candidate,
+    CandidateQuery,
+    Candidates,
+    Capabilities,
+    Reach,
+    VectorStore,
+)
+
+
+def reachable(reach: Reach) -> ColumnElement[bool]:
+    """Say which rows of `document` a search may touch: permitted, asked for, and ready."""
+    return and_(predicate(reach.access), Document.ready_version.is_not(None), _asked_for(reach))
+
+
+def _asked_for(reach: Reach) -> ColumnElement[bool]:
+    if reach.collections is None:
+        return true()
+    wanted = literal(sorted(reach.collections), ARRAY(Uuid()))
+    return Document.collection_id == any_(wanted)
+
+
+class PgVectorStore(VectorStore):
+    """Searches within one transaction of the serving role, under the caller's scope.
+
+    Few permitted chunks are compared one by one; many go through the approximate index, and only
+    what it gives is checked.
+    """
+
+    def __init__(
+        self, session: AsyncSession, space: EmbeddingSpaceRef, settings: ArmSettings
+    ) -> None:
+        self._session = session
+        self._statements = CandidateStatements(space)
+        self._settings = settings
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        """All modes, on live walls."""
+        return Capabilities(modes=frozenset(("hybrid", "lexical", "dense")), live_walls=True)
+
+    @override
+    async def candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
+        """Give the union of each arm's best chunks, each with both of its true scores."""
+        effort = max(self._settings.effort, min(query.depth, 1000))
+        await self._session.execute(OPENING, {"effort": str(effort)})
+        permitted = reachable(reach)
+        limit = self._settings.exact_documents
+        probed = (await self._session.execute(probe(permitted, limit + 1))).tuples().all()
+        if not probed:
+            return Candidates((), exhaustive=True)
+        values = _values(query)
+        is_narrow = self._is_narrow([chunks for _, chunks in probed])
+        if is_narrow:
+            statement = self._statements.narrow(query.mode, query.depth)
+            values["documents"] = [document_id for document_id, _ in probed]
+        else:
+            statement = self._statements.wide(query.mode, query.depth, reach.tenant_id, permitted)
+        rows = (await self._session.execute(statement, values)).tuples()
+        return Candidates([Candidate(*row) for row in rows], exhaustive=is_narrow)
+
+    def _is_narrow(self, chunks: Sequence[int]) -> bool:
+        """Tell whether comparing every chunk of these documents is cheap."""
+        return (
+            len(chunks) <= self._settings.exact_documents
+            and sum(chunks) <= self._settings.exact_chunks
+        )
+
+
+def _values(query: CandidateQuery) -> dict[str, str | list[UUID]]:
+    """Write vector and terms as pgvector reads them; an arm that does not run binds nothing."""
+    values: dict[str, str | list[UUID]] = {}
+    if query.mode != "lexical":
+        if query.vector is None:
+            raise ValueError("a search by meaning needs a vector")
+        values["vector"] = halfvec_text(query.vector)
+    if query.mode != "dense":
+        ordered = sorted((query.terms or {}).items())
+        ids, weights = tuple(term for term, _ in ordered), tuple(weight for _, weight in ordered)
+        values["terms"] = sparsevec_text(SparseTerms(ids, weights))
+    return values
