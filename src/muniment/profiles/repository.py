@@ -45,11 +45,18 @@ class UserRepository:
 
     async def find(self, user_id: UUID) -> User | None:
         """Read one user."""
-        return await self._find(_USERS.where(Account.id == user_id))
+        rows = await self._session.execute(_USERS.where(Account.id == user_id))
+        row = rows.one_or_none()
+        return None if row is None else User(*row)
 
     async def find_for_update(self, user_id: UUID) -> User | None:
-        """Read one user and let nobody else change them before this transaction ends."""
-        return await self._find(_USERS.where(Account.id == user_id).with_for_update(of=Account))
+        """Read one user and let nobody else change them before this transaction ends.
+
+        Two statements, because one that waits for the lock would go on to read the profile as it
+        was before the wait.
+        """
+        lock = select(Account.id).where(Account.id == user_id).with_for_update()
+        return None if await self._session.scalar(lock) is None else await self.find(user_id)
 
     async def list_page(self, wanted: UserFilter, paging: PageRequest) -> Sequence[User]:
         """Read the users of a page, and one more that tells whether another page follows."""
@@ -102,7 +109,3 @@ class UserRepository:
     async def erase(self, user_id: UUID) -> bool:
         """Take all personal data of a user away; collections of theirs pass to the admins."""
         return bool(await self._session.scalar(select(func.muniment_erase_account(user_id))))
-
-    async def _find(self, statement: _SelectUsers) -> User | None:
-        row = (await self._session.execute(statement)).one_or_none()
-        return None if row is None else User(*row)

@@ -25,7 +25,6 @@ from muniment.identity.names import IssuerIdentifier, Subject, is_plain
 from muniment.identity.permissions import Permission
 from muniment.ports.access import AttributeValue
 
-MAX_TEXT_LENGTH: Final = 1000
 MAX_NUMBER: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8259, 6)."""
 
@@ -33,7 +32,7 @@ _TIME_ZONES: Final = available_timezones()
 
 
 def _plain(text: str) -> str:
-    if not is_plain(text, MAX_TEXT_LENGTH):
+    if text and not is_plain(text, len(text)):
         raise ValueError("control characters are not allowed")
     return text
 
@@ -44,9 +43,10 @@ def _known_time_zone(name: str) -> str:
     return name
 
 
-PlainText = Annotated[str, AfterValidator(_plain)]
 DisplayName = Annotated[
-    PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_plain),
 ]
 Locale = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35)
@@ -54,9 +54,10 @@ Locale = Annotated[
 """A language tag by its shape (RFC 5646, 2.1); whether the language exists is not checked."""
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_time_zone)]
 PreferenceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-PreferenceText = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
+PreferenceText = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_plain)]
 PreferenceNumber = Annotated[StrictInt, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 PreferenceValue = StrictBool | PreferenceNumber | PreferenceText
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain)]
 SortedNames = Annotated[list[str], BeforeValidator(sorted)]
 UserStatus = Literal["active", "disabled"]
 
@@ -122,7 +123,7 @@ class UserFilter(BaseModel):
     """Which users a list shows."""
 
     status: UserStatus | None = Field(default=None, description="Only users with this status.")
-    q: Annotated[PlainText, StringConstraints(min_length=1, max_length=200)] | None = Field(
+    q: SearchText | None = Field(
         default=None, description="Only users with this text in their display name or subject."
     )
 
