@@ -137,7 +137,7 @@ class IndexWriter:
                 "bodies": [chunk.text for chunk in chunks],
             },
         )
-        ids = {ordinal: chunk_id for chunk_id, ordinal in inserted.tuples()}
+        ids = {ordinal: chunk_id for chunk_id, ordinal in inserted}
         whose["chunk_ids"] = [ids[chunk.ordinal] for chunk in chunks]
         vectors = [halfvec_text(chunk.embedding) for chunk in chunks]
         await self._session.execute(

@@ -49,13 +49,15 @@ async def ensure_space(
             f"Vectors of {identity.dimension} dimensions cannot be indexed; the most is"
             f" {_MAX_DIMENSION}."
         )
+    wanted = select(EmbeddingSpace.id).filter_by(**_key(identity))
     async with connection.begin():
-        await connection.execute(
-            insert(EmbeddingSpace).values(**_key(identity)).on_conflict_do_nothing()
-        )
-        space_id = (
-            await connection.execute(select(EmbeddingSpace.id).filter_by(**_key(identity)))
-        ).scalar_one()
+        # Looked for first: an insert that meets a conflict uses up a number of the small id.
+        space_id = (await connection.execute(wanted)).scalar_one_or_none()
+        if space_id is None:
+            await connection.execute(
+                insert(EmbeddingSpace).values(**_key(identity)).on_conflict_do_nothing()
+            )
+            space_id = (await connection.execute(wanted)).scalar_one()
     space = EmbeddingSpaceRef(space_id, identity.dimension)
     await _ensure_index(connection, space, settings)
     return space
@@ -88,6 +90,7 @@ async def _ensure_index(
         f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with {options}"
         f" where space = {space.id}"
     )
+    await plain.commit()
     _ = await plain.execution_options(isolation_level="READ COMMITTED")
 
 

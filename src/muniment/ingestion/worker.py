@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -20,6 +21,7 @@ from muniment.postgres import jobs
 from muniment.postgres.unit_of_work import Transactions
 
 _log = structlog.get_logger(__name__)
+_UNKNOWN_KIND_WAIT = timedelta(seconds=30)
 
 
 class JobKind(Protocol):
@@ -104,7 +106,8 @@ class Worker:
     async def _end_job(self, job: ClaimedJob) -> None:
         kind = self._kinds.get(job.kind)
         if kind is None:
-            await self._put_back(job, f"no worker here knows the job kind {job.kind}")
+            # Left for a worker of another version, and not looked at again at once.
+            await self._put_back(job, "its kind is unknown here", _UNKNOWN_KIND_WAIT)
         elif job.exhausted:
             await kind.give_up(job, "it ended its worker at every attempt")
         else:
@@ -146,6 +149,8 @@ class Worker:
                 if not await jobs.extend(session, job, self._settings.lease):
                     raise jobs.FenceLostError(f"Job {job.id} was taken over by another worker.")
 
-    async def _put_back(self, job: ClaimedJob, reason: str) -> None:
+    async def _put_back(
+        self, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)
+    ) -> None:
         async with self._transactions.begin(None) as session:
-            await jobs.release(session, job, reason)
+            await jobs.release(session, job, reason, wait)

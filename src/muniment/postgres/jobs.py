@@ -171,13 +171,16 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
         raise FenceLostError(f"Job {job.id} was taken over by another worker.")
 
 
-async def release(session: AsyncSession, job: ClaimedJob, reason: str) -> None:
+async def release(
+    session: AsyncSession, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)
+) -> None:
     """Give a job back unharmed, as after an orderly stop: the attempt does not count."""
     statement = text(
         "update job set state = 'queued', attempt = attempt - 1, owner = null, lease_until = null,"
-        " last_error = :reason where id = :id and fence = :fence"
+        " last_error = :reason, run_at = now() + :wait where id = :id and fence = :fence"
     )
-    await session.execute(statement, {"reason": reason, "id": job.id, "fence": job.fence})
+    values = {"reason": reason, "wait": wait, "id": job.id, "fence": job.fence}
+    await session.execute(statement, values)
 
 
 async def park(session: AsyncSession, job: ClaimedJob, error: str) -> None:

@@ -1,0 +1,198 @@
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from muniment.ingestion.settings import IngestionSettings
+from muniment.ingestion.worker import JobKind, Worker
+from muniment.ports.jobs import ClaimedJob, NewJob
+from muniment.postgres import jobs
+from muniment.postgres.jobs import Backoff
+from muniment.postgres.unit_of_work import Scope, Transactions
+from tests.support.database import TestDatabase
+from tests.support.library_rows import LibraryRows
+
+QUICK = IngestionSettings(
+    concurrency=2, poll_interval=timedelta(milliseconds=20), lease=timedelta(seconds=1.5)
+)
+
+
+class Recorded:
+    """A kind of job that notes what happens to it and does as it is told."""
+
+    def __init__(
+        self, transactions: Transactions, act: Callable[[ClaimedJob], None] | None = None
+    ) -> None:
+        self.transactions = transactions
+        self.act = act
+        self.begun: list[int] = []
+        self.done: list[str] = []
+        self.given_up: list[str] = []
+        self.release = asyncio.Event()
+        self.release.set()
+
+    async def work(self, job: ClaimedJob) -> None:
+        self.begun.append(job.attempt)
+        if self.act is not None:
+            self.act(job)
+        await self.release.wait()
+        async with self.transactions.begin(Scope(job.tenant_id)) as session:
+            await jobs.finish(session, job)
+        self.done.append(job.key)
+
+    async def give_up(self, job: ClaimedJob, reason: str) -> None:
+        async with self.transactions.begin(Scope(job.tenant_id)) as session:
+            await jobs.park(session, job, reason)
+        self.given_up.append(reason)
+
+
+def make_worker(database: TestDatabase, kind: JobKind) -> Worker:
+    return Worker(database.worker, {"test": kind}, QUICK, Backoff(first=timedelta(0)))
+
+
+async def add(library: LibraryRows, *keys: str, kind: str = "test") -> None:
+    for key in keys:
+        await library.enqueue(NewJob(library.tenant_id, kind, key, {}))
+
+
+async def states(database: TestDatabase) -> list[tuple[str, int]]:
+    async with database.owner.connect() as connection:
+        found = await connection.execute(text("select state, attempt from job order by id"))
+        return [(state, attempt) for state, attempt in found.all()]
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class TestRun:
+    async def test_works_off_the_queue_and_stops(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        kind = Recorded(database.worker)
+        worker = make_worker(database, kind)
+        await add(library, "a", "b", "c")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            await eventually(lambda: len(kind.done) == 3)
+            worker.stop()
+
+        assert sorted(kind.done) == ["a", "b", "c"]
+        assert await states(database) == []
+
+    async def test_wakes_for_a_new_job_before_the_next_poll(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        kind = Recorded(database.worker)
+        sleepy = QUICK.model_copy(update={"poll_interval": timedelta(minutes=5)})
+        worker = Worker(database.worker, {"test": kind}, sleepy)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            await asyncio.sleep(0.2)
+            await add(library, "late")
+            worker.wake()
+            await eventually(lambda: kind.done == ["late"])
+            worker.stop()
+
+    async def test_stopped_worker_puts_its_job_back_unharmed(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+        await add(library, "slow")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            await eventually(lambda: kind.begun == [1])
+            worker.stop()
+
+        assert await states(database) == [("queued", 0)]
+
+
+class TestAttempts:
+    async def test_fault_is_tried_again_then_given_up(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        def fail(_job: ClaimedJob) -> None:
+            raise ValueError
+
+        kind = Recorded(database.worker, fail)
+        worker = make_worker(database, kind)
+        await add(library, "bad")
+
+        while await worker.run_one():
+            pass
+
+        assert kind.begun == [1, 2, 3]
+        assert kind.given_up == ["ValueError"]
+        assert await states(database) == [("parked", 3)]
+
+    async def test_fault_of_one_job_leaves_the_others_alone(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        def fail_on_bad(job: ClaimedJob) -> None:
+            if job.key == "bad":
+                raise ValueError
+
+        kind = Recorded(database.worker, fail_on_bad)
+        worker = make_worker(database, kind)
+        await add(library, "bad", "good")
+
+        while await worker.run_one():
+            pass
+
+        assert kind.done == ["good"]
+
+    async def test_unknown_kind_is_left_for_a_worker_that_knows_it(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        worker = make_worker(database, Recorded(database.worker))
+        await add(library, "later", kind="from_a_newer_version")
+
+        assert await worker.run_one()
+
+        assert await states(database) == [("queued", 0)]
+        assert not await worker.run_one()
+
+
+class TestLease:
+    async def test_lease_is_kept_while_the_work_lasts(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+        await add(library, "long")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await asyncio.sleep(2.2)
+            async with database.worker.begin(None) as session:
+                assert await jobs.claim(session, "rival", QUICK.lease) is None
+            kind.release.set()
+
+        assert kind.done == ["long"]
+
+    async def test_job_that_was_taken_over_is_dropped(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+        await add(library, "stolen")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await eventually(lambda: kind.begun == [1])
+            async with database.owner.begin() as connection:
+                await connection.execute(text("update job set fence = fence + 1"))
+
+        assert kind.done == []
+        assert kind.given_up == []
+        assert await states(database) == [("running", 1)]

@@ -1,0 +1,54 @@
+"""Originals kept in memory, for tests of what happens with them."""
+
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from typing_extensions import override
+
+from muniment.kit.ids import new_id
+from muniment.ports.originals import (
+    OriginalMissingError,
+    Originals,
+    OriginalTooLargeError,
+    StoredOriginal,
+)
+
+
+class FakeOriginals(Originals):
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def add(self, content: bytes) -> StoredOriginal:
+        key = new_id().hex
+        self.files[key] = content
+        return StoredOriginal(key, len(content), hashlib.sha256(content).hexdigest())
+
+    @override
+    async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
+        content = b"".join([chunk async for chunk in chunks])
+        if len(content) > max_bytes:
+            raise OriginalTooLargeError(max_bytes)
+        return self.add(content)
+
+    @override
+    @asynccontextmanager
+    async def local_file(self, key: str) -> AsyncIterator[Path]:
+        if key not in self.files:
+            raise OriginalMissingError
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / key
+            path.write_bytes(self.files[key])
+            yield path
+
+    @override
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        if key not in self.files:
+            raise OriginalMissingError
+        yield self.files[key]
+
+    @override
+    async def delete(self, key: str) -> None:
+        self.files.pop(key, None)
