@@ -1,0 +1,135 @@
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from sqlalchemy import text
+
+from muniment.identity.authentication import Authenticator
+from muniment.identity.errors import AuthenticationRequiredError, InvalidTokenError
+from muniment.identity.key_file import KEY_BITS
+from muniment.identity.local_issuer import LocalIssuer
+from muniment.identity.permissions import Permission
+from muniment.identity.settings import IdentitySettings
+from muniment.kit.errors import UnavailableError
+from muniment.postgres.prepared import PreparedReads
+from tests.support.app import make_authenticator
+from tests.support.database import SETTINGS, TestDatabase
+from tests.support.fixed_clock import FixedClock
+from tests.support.statements import counted_statements
+
+
+@pytest.fixture(scope="module")
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture(scope="module")
+def issuer(clock: FixedClock) -> LocalIssuer:
+    key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    return LocalIssuer(key, IdentitySettings(), clock)
+
+
+@pytest.fixture(scope="module")
+async def reads(migrated: TestDatabase) -> AsyncIterator[PreparedReads]:
+    async with PreparedReads(migrated.urls.serving, SETTINGS) as opened:
+        yield opened
+
+
+@pytest.fixture
+def authenticator(
+    issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock
+) -> Authenticator:
+    return make_authenticator(issuer, reads, database, clock)
+
+
+async def set_status(database: TestDatabase, status: str) -> None:
+    async with database.owner.begin() as connection:
+        await connection.execute(text("update account set status = :s"), {"s": status})
+
+
+class TestAuthenticate:
+    async def test_joins_token_and_account(
+        self, authenticator: Authenticator, issuer: LocalIssuer
+    ) -> None:
+        token = issuer.mint(
+            "alice", roles=["member"], groups=["/eng"], attributes={"clearance": 2}, tenant="acme"
+        )
+        caller = await authenticator.authenticate(f"Bearer {token}")
+        principal = caller.principal
+        assert (principal.subject, principal.tenant) == ("alice", "acme")
+        assert principal.user_id == caller.account.account_id
+        assert principal.tenant_id == caller.account.tenant_id
+        assert principal.attributes == {"clearance": 2}
+        assert Permission.SEARCH_QUERY in principal.permissions
+        assert {"group:/eng", "role:member"} <= principal.names
+
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+    async def test_reads_the_scheme_in_any_case(
+        self, authenticator: Authenticator, issuer: LocalIssuer, scheme: str
+    ) -> None:
+        caller = await authenticator.authenticate(f"{scheme} {issuer.mint('alice')}")
+        assert caller.principal.subject == "alice"
+
+    async def test_asks_for_a_credential_where_there_is_none(
+        self, authenticator: Authenticator
+    ) -> None:
+        with pytest.raises(AuthenticationRequiredError):
+            await authenticator.authenticate(None)
+
+    @pytest.mark.parametrize(
+        "header",
+        ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer mun_abc"],
+    )
+    async def test_refuses_what_is_no_token(
+        self, authenticator: Authenticator, header: str
+    ) -> None:
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(header)
+
+    async def test_does_not_verify_a_token_twice_but_reads_the_account_each_time(
+        self, authenticator: Authenticator, issuer: LocalIssuer, database: TestDatabase
+    ) -> None:
+        header = f"Bearer {issuer.mint('alice')}"
+        await authenticator.authenticate(header)
+        await set_status(database, "disabled")
+        with structlog.testing.capture_logs() as logs, pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(header)
+        assert [entry["event"] for entry in logs] == ["caller_refused"]
+        await set_status(database, "active")
+        assert (await authenticator.authenticate(header)).account.is_active
+
+    async def test_forgets_a_token_that_expires(
+        self, authenticator: Authenticator, issuer: LocalIssuer, clock: FixedClock
+    ) -> None:
+        header = f"Bearer {issuer.mint('alice', lifetime=timedelta(minutes=1))}"
+        await authenticator.authenticate(header)
+        clock.advance(timedelta(minutes=1))
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(header)
+
+    async def test_opens_no_transaction_for_a_known_user(
+        self, authenticator: Authenticator, issuer: LocalIssuer
+    ) -> None:
+        header = f"Bearer {issuer.mint('alice')}"
+        await authenticator.authenticate(header)
+        with counted_statements() as statements:
+            await authenticator.authenticate(header)
+        assert statements == []
+
+    async def test_names_the_caller_in_the_log(
+        self, authenticator: Authenticator, issuer: LocalIssuer
+    ) -> None:
+        caller = await authenticator.authenticate(f"Bearer {issuer.mint('alice', tenant='acme')}")
+        bound = structlog.contextvars.get_contextvars()
+        assert bound["tenant"] == "acme"
+        assert bound["user"] == str(caller.principal.user_id)
+
+    async def test_does_not_blame_the_token_for_a_silent_database(
+        self, issuer: LocalIssuer, database: TestDatabase, clock: FixedClock
+    ) -> None:
+        closed = PreparedReads(database.urls.serving, SETTINGS)
+        authenticator = make_authenticator(issuer, closed, database, clock)
+        with pytest.raises(UnavailableError):
+            await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")
