@@ -7,18 +7,16 @@ above the library and not among the adapters.
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, literal, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
 
 from muniment.index.lexical import SparseTerms
+from muniment.index.reach import reachable
 from muniment.index.repository import halfvec_text
 from muniment.index.search_settings import ArmSettings
 from muniment.index.search_statements import OPENING, CandidateStatements, probe
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
-from muniment.library.models import Document
-from muniment.library.policy import predicate
 from muniment.ports.vectors import (
     Candidate,
     CandidateQuery,
@@ -27,18 +25,6 @@ from muniment.ports.vectors import (
     Reach,
     VectorStore,
 )
-
-
-def reachable(reach: Reach) -> ColumnElement[bool]:
-    """Say which rows of `document` a search may touch: permitted, asked for, and ready."""
-    return and_(predicate(reach.access), Document.ready_version.is_not(None), _asked_for(reach))
-
-
-def _asked_for(reach: Reach) -> ColumnElement[bool]:
-    if reach.collections is None:
-        return true()
-    wanted = literal(sorted(reach.collections), ARRAY(Uuid()))
-    return Document.collection_id == any_(wanted)
 
 
 class PgVectorStore(VectorStore):

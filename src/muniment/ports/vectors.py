@@ -39,7 +39,7 @@ class Reach:
     collections: frozenset[UUID] | None = None
     """Only documents of these collections; None for all."""
     metadata: Mapping[str, JsonValue] | None = None
-    """Only documents whose metadata pass this filter, as it was sent and already checked."""
+    """Only documents whose metadata pass this filter, in the form that callers send; checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,149 @@
+"""From a question to the passages that fit best, among those that the caller may read."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.principal import Principal
+from muniment.index.language import LanguageDetector
+from muniment.index.lexical import LexicalModel, query_weights
+from muniment.index.term_counts import count_terms
+from muniment.index.terms import tenant_salt
+from muniment.library.errors import CollectionNotFoundError
+from muniment.library.policy import access_filter
+from muniment.ports.embedding import Vector
+from muniment.ports.vectors import CandidateQuery, Reach, VectorStore
+from muniment.postgres.unit_of_work import Scope, Transactions
+from muniment.retrieval.fusion import RankedChunk, fuse
+from muniment.retrieval.models import Found, Passage, Ranking, Understanding
+from muniment.retrieval.query_vectors import QueryVectors
+from muniment.retrieval.repository import PassageRepository
+from muniment.retrieval.schemas import SearchRequest
+from muniment.retrieval.settings import SearchSettings
+
+StoreOf: TypeAlias = Callable[[AsyncSession], VectorStore]
+"""Gives the vector store that works within a transaction, or beside it."""
+
+
+class SearchService:
+    """Searches for callers. Opens one short transaction for each search, after embedding."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        store_of: StoreOf,
+        vectors: QueryVectors,
+        detector: LanguageDetector,
+        lexical: LexicalModel,
+        settings: SearchSettings,
+    ) -> None:
+        self._transactions = transactions
+        self._store_of = store_of
+        self._vectors = vectors
+        self._detector = detector
+        self._lexical = lexical
+        self._settings = settings
+
+    async def search(self, principal: Principal, request: SearchRequest) -> Found:
+        """Find the best passages. Raises CollectionNotFoundError."""
+        begun = time.perf_counter()
+        vector = await self._vector(request)
+        embedded = time.perf_counter()
+        async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
+            ranking = await self._rank(session, principal, request, vector, self._settings.depth)
+            ranked = time.perf_counter()
+            passages = await _read(session, ranking.chunks[: request.top_k], ranking.reach)
+        ended = time.perf_counter()
+        timings = {
+            "embed": embedded - begun,
+            "rank": ranked - embedded,
+            "read": ended - ranked,
+            "total": ended - begun,
+        }
+        rounded = {step: round(1000 * seconds, 1) for step, seconds in timings.items()}
+        return Found(passages, ranking, rounded)
+
+    async def rank(
+        self, principal: Principal, request: SearchRequest, depth: int | None = None
+    ) -> Ranking:
+        """Rank all candidates without reading them, as deep as wanted: for measuring."""
+        vector = await self._vector(request)
+        depth = depth or self._settings.depth
+        async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
+            return await self._rank(session, principal, request, vector, depth)
+
+    async def _vector(self, request: SearchRequest) -> Vector | None:
+        return None if request.mode == "lexical" else await self._vectors.of(request.query)
+
+    async def _rank(
+        self,
+        session: AsyncSession,
+        principal: Principal,
+        request: SearchRequest,
+        vector: Vector | None,
+        depth: int,
+    ) -> Ranking:
+        languages = await self._languages(session, principal, request.collections)
+        understanding = await self._understand(session, principal, request.query, languages)
+        reach = _reach(principal, request)
+        weights = zip(understanding.terms.ids, understanding.terms.weights, strict=True)
+        candidates = await self._store_of(session).candidates(
+            CandidateQuery(request.mode, depth, vector, dict(weights)), reach
+        )
+        return Ranking(
+            chunks=fuse(candidates.items, understanding.lexical_share),
+            mode=request.mode,
+            reach=reach,
+            vector=vector,
+            understanding=understanding,
+            exhaustive=candidates.exhaustive,
+        )
+
+    async def _languages(
+        self, session: AsyncSession, principal: Principal, wanted: Sequence[UUID] | None
+    ) -> list[str]:
+        """Give the declared languages of the collections that are searched."""
+        found = await PassageRepository(session).list_collections(principal, wanted)
+        if wanted is not None and not found.keys() >= set(wanted):
+            raise CollectionNotFoundError
+        return sorted({language for language in found.values() if language is not None})
+
+    async def _understand(
+        self, session: AsyncSession, principal: Principal, query: str, languages: Sequence[str]
+    ) -> Understanding:
+        settings = self._settings
+        default = languages[0] if len(languages) == 1 else settings.language
+        language = self._detector.of_query(query, default)
+        others = sorted({*languages, settings.language} - {language})
+        salt = tenant_salt(principal.tenant_id)
+        terms = self._lexical.query_terms(query, language, salt, also=others)
+        counts = await count_terms(session, principal.tenant_id, terms.ids)
+        known = self._vectors.embedder.languages
+        is_known = not known or language in known
+        return Understanding(
+            language=language,
+            terms=query_weights(terms, counts.df, counts.chunks),
+            lexical_share=settings.lexical_share if is_known else settings.foreign_lexical_share,
+        )
+
+
+def _reach(principal: Principal, request: SearchRequest) -> Reach:
+    collections = None if request.collections is None else frozenset(request.collections)
+    metadata = None if request.filter is None else request.filter.model_dump(mode="json")
+    return Reach(principal.tenant_id, access_filter(principal), collections, metadata)
+
+
+async def _read(
+    session: AsyncSession, chunks: Sequence[RankedChunk], reach: Reach
+) -> list[Passage]:
+    """Read the text of the best; what the walls withhold by now is left out."""
+    if not chunks:
+        return []
+    texts = await PassageRepository(session).list_passages(
+        [chunk.chunk_id for chunk in chunks], reach
+    )
+    by_id = {text.chunk_id: text for text in texts}
+    return [Passage(by_id[chunk.chunk_id], chunk) for chunk in chunks if chunk.chunk_id in by_id]

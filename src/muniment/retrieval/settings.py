@@ -1,0 +1,42 @@
+"""Settings of the search."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from muniment.index.search_settings import ArmSettings
+
+
+class SearchSettings(BaseModel):
+    """How questions are searched and both arms weighed; the defaults are measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    depth: int = Field(
+        default=100,
+        ge=20,
+        le=1000,
+        description="How many of its best passages each arm hands over to be ranked.",
+    )
+    lexical_share: float = Field(
+        default=0.4,
+        ge=0.0,
+        le=1.0,
+        description="Weight of the words in a hybrid search; the rest is that of the meaning.",
+    )
+    foreign_lexical_share: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=1.0,
+        description="The same where the embedder does not know the language of the question.",
+    )
+    language: str = Field(
+        default="en",
+        pattern="^[a-z]{2}$",
+        description="Language of questions that are too short to tell (ISO 639-1).",
+    )
+    query_cache: int = Field(
+        default=1024,
+        ge=0,
+        le=100_000,
+        description="How many vectors of recent questions are kept in memory (1.5 kB each).",
+    )
+    arms: ArmSettings = ArmSettings()
