@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_v
 
 from muniment.kit.durations import Duration
 from muniment.kit.errors import ConfigurationError
-from muniment.kit.settings import load_settings
+from muniment.kit.settings import RootSettings, load_settings
 
 
 class Strict(BaseModel):
@@ -38,10 +38,11 @@ class Plugins(BaseModel):
     name: str = Field(default="x", description="Which.")
 
 
-class Root(Strict):
+class Root(RootSettings):
     store: Store = Store()
     issuers: tuple[Issuer, ...] = Field(default=(), description="All.")
     routes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict, description="Ways.")
+    spare: Store | None = Field(default=None, description="Second.")
     options: Mapping[str, JsonValue] = Field(default_factory=dict, description="More.")
     plugins: Plugins = Plugins()
     size: int = Field(default=1, description="Size.")
@@ -94,6 +95,10 @@ class TestOrder:
             overrides={"size": 4, "store.pool_size": 5},
         )
         assert (settings.size, settings.store.pool_size) == (4, 5)
+
+    def test_a_fault_on_the_command_line_is_traced_to_it(self) -> None:
+        with pytest.raises(ConfigurationError, match=r"size \(from the command line\)"):
+            load_settings(Root, environ={"MUNIMENT_SIZE": "3"}, overrides={"size": "x"})
 
     def test_an_empty_variable_is_not_set(self, toml: Path) -> None:
         assert load({"MUNIMENT_SIZE": ""}, config_file=toml).size == 2
@@ -148,6 +153,28 @@ class TestEnvironment:
         with pytest.raises(ConfigurationError, match=r"issuers from the environment") as caught:
             load({"MUNIMENT_ISSUERS": "[hunter2"})
         assert "hunter2" not in caught.value.detail
+        with pytest.raises(ConfigurationError, match=r"routes\.default from the environment"):
+            load({"MUNIMENT_ROUTES__DEFAULT": "[hunter2"})
+
+    def test_names_reach_into_a_table_that_may_be_absent(self) -> None:
+        settings = load({"MUNIMENT_SPARE": '{"pool_size": 2}', "MUNIMENT_SPARE__URL": "x"})
+        assert settings.spare is not None
+        assert settings.spare.pool_size == 2
+        assert settings.spare.url is not None
+
+    @pytest.mark.parametrize(
+        "variable", ["MUNIMENT_ISSUERS__0__ISSUER", "MUNIMENT_SIZE__X", "MUNIMENT_ROUTES__"]
+    )
+    def test_names_reach_into_nothing_but_tables(self, variable: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"{variable} names no setting"):
+            load({variable: "x"})
+
+    def test_nothing_is_read_from_the_surroundings_unasked(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MUNIMENT_SIZE", "3")
+        assert Root().size == 1
+        assert load().size == 1
 
     def test_variables_that_only_say_where_are_no_settings(self) -> None:
         assert load({"MUNIMENT_CONFIG": "x", "MUNIMENT_SECRETS_DIR": "y"}) == Root()
@@ -165,6 +192,14 @@ class TestFaults:
         assert "store.poolsize" in detail
         assert "did you mean pool_size" in detail
         assert "hunter2" not in detail
+
+    def test_a_fault_in_a_list_is_traced_to_the_secret_file(self, tmp_path: Path) -> None:
+        (tmp_path / "ISSUERS").write_text('[{"issuer": 1}]')
+        with pytest.raises(ConfigurationError) as caught:
+            load(secrets_dir=tmp_path)
+        assert f"issuers.0.issuer (from the secret file {tmp_path / 'ISSUERS'})" in (
+            caught.value.detail
+        )
 
     def test_rules_between_settings_speak_plainly(self) -> None:
         with pytest.raises(ConfigurationError, match=r"store.*: a big store needs a url\."):
@@ -191,6 +226,8 @@ class TestFiles:
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="cannot be read"):
             load(config_file=tmp_path / "none.toml")
+        with pytest.raises(ConfigurationError, match="not a regular file"):
+            load(config_file=tmp_path)
         with pytest.raises(ConfigurationError, match="folder of secrets"):
             load(secrets_dir=tmp_path / "none")
 
@@ -198,6 +235,9 @@ class TestFiles:
         (tmp_path / "..data").mkdir()
         (tmp_path / ".hidden").write_text("x")
         (tmp_path / "tls.crt").write_text("x")
+        (tmp_path / "keystore").write_bytes(b"\xff" * 70_000)
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more" / "store__url").write_text("x")
         assert load(secrets_dir=tmp_path) == Root()
 
     @pytest.mark.parametrize("name", ["stroe__url", "muniment_xyzzy"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from muniment.app.server_settings import ServerSettings
 from muniment.identity.settings import IdentitySettings
@@ -13,7 +13,7 @@ from muniment.index.settings import EmbeddingSettings, VectorSettings
 from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.logging import LogSettings
-from muniment.kit.settings import load_settings
+from muniment.kit.settings import RootSettings, load_settings
 from muniment.library.settings import UploadSettings
 from muniment.llm.settings import LlmSettings
 from muniment.postgres.settings import DatabaseSettings
@@ -26,10 +26,8 @@ def default_data_dir() -> Path:
     return user_data_path("muniment", appauthor=False)
 
 
-class Settings(BaseModel):
+class Settings(RootSettings):
     """Everything that an operator can decide."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path = Field(
         default_factory=default_data_dir,

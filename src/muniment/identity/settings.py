@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -22,6 +21,7 @@ from pydantic import (
 from muniment.identity.keys import Algorithm
 from muniment.identity.names import GroupPrefix, RoleName, valid_issuer
 from muniment.identity.permissions import DEFAULT_ROLES, Permission
+from muniment.kit.durations import Duration
 
 AttributeType = Literal["str", "int"]
 """The types that an attribute of a caller may have."""
@@ -35,11 +35,6 @@ RESERVED_CLAIMS: Final = frozenset(
     ]
 )
 """Claims with a meaning of their own; an attribute of such a name would be two things at once."""
-
-
-def _seconds(value: object) -> object:
-    """Let a bare number be seconds even where it comes as text, from the environment."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _web_address(value: str) -> str:
@@ -62,7 +57,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 IssuerAddress = Annotated[WebAddress, AfterValidator(valid_issuer)]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=255)]

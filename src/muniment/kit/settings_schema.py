@@ -11,21 +11,24 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, JsonValue, SecretStr
 from pydantic.fields import FieldInfo
 
 from muniment.kit.durations import format_duration
 
 ENV_PREFIX = "MUNIMENT_"
-_PLAIN = (str, int, float, bool, Path, SecretStr, timedelta, Enum)
+DELIMITER = "__"
+SettingPath = tuple[str, ...]
+
 _UNIONS = (Union, types.UnionType)
+_PLUGIN_TABLE = FieldInfo.from_annotation(dict[str, JsonValue])
 
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
     """One setting as its model declares it."""
 
-    path: tuple[str, ...]
+    path: SettingPath
     field: FieldInfo
 
     @property
@@ -36,7 +39,7 @@ class SettingField:
     @property
     def variable(self) -> str:
         """Name of its environment variable."""
-        return ENV_PREFIX + "__".join(self.path).upper()
+        return ENV_PREFIX + DELIMITER.join(self.path).upper()
 
     @property
     def type_name(self) -> str:
@@ -54,7 +57,7 @@ class SettingField:
         return self.field.description or ""
 
 
-def list_fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[SettingField]:
+def list_fields(model: type[BaseModel], path: SettingPath = ()) -> Iterator[SettingField]:
     """List every setting of a model and of the models in it; tables of a list once, as `[]`."""
     for name, field in model.model_fields.items():
         here = (*path, name)
@@ -80,6 +83,36 @@ def find_item_model(annotation: object) -> type[BaseModel] | None:
     return find_model(arguments[-1]) if arguments else None
 
 
+def find_setting(model: type[BaseModel], path: SettingPath) -> FieldInfo | None:
+    """Find the setting of a path, or the entry of a table whose names are free."""
+    annotation: object = model
+    field: FieldInfo | None = None
+    for name in path:
+        field = find_field(annotation, name)
+        if field is None:
+            return None
+        annotation = field.annotation
+    # The table of a plug-in is written setting by setting, so that misspelt names beside it show.
+    return None if field is _PLUGIN_TABLE else field
+
+
+def find_field(annotation: object, name: str) -> FieldInfo | None:
+    """Give what a name means inside a table, if anything."""
+    model = find_model(annotation)
+    if model is None:
+        return _entry_of(annotation) if name else None
+    if name in model.model_fields:
+        return model.model_fields[name]
+    return _PLUGIN_TABLE if model.model_config.get("extra") == "allow" else None
+
+
+def _entry_of(annotation: object) -> FieldInfo | None:
+    bare = strip_optional(annotation)
+    origin, arguments = get_origin(bare), get_args(bare)
+    is_table = isinstance(origin, type) and issubclass(origin, Mapping)
+    return FieldInfo.from_annotation(arguments[-1]) if is_table else None
+
+
 def strip_optional(annotation: object) -> object:
     """Take `Annotated` and `| None` away from an annotation."""
     if get_origin(annotation) is Annotated:
@@ -88,18 +121,6 @@ def strip_optional(annotation: object) -> object:
         kinds = [kind for kind in get_args(annotation) if kind is not types.NoneType]
         return strip_optional(kinds[0]) if len(kinds) == 1 else annotation
     return annotation
-
-
-def is_plain(annotation: object) -> bool:
-    """Tell whether a setting is written as plain text in the environment, not as JSON."""
-    bare = strip_optional(annotation)
-    if get_origin(bare) is Literal:
-        return True
-    if get_origin(bare) in _UNIONS:
-        return all(is_plain(kind) for kind in get_args(bare))
-    if not isinstance(bare, type) or bare is object:
-        return False
-    return issubclass(bare, _PLAIN) or (get_origin(bare) is None and not _is_container(bare))
 
 
 def describe_type(annotation: object) -> str:
@@ -137,10 +158,6 @@ def _describe_class(kind: object) -> str:
     if word is not None:
         return word
     return "network" if "Network" in kind.__name__ else "text"
-
-
-def _is_container(kind: type) -> bool:
-    return issubclass(kind, BaseModel | Mapping | list | tuple | set | frozenset)
 
 
 def _describe_default(field: FieldInfo) -> str:
