@@ -75,8 +75,8 @@ class IdempotentRoute(APIRoute):
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request, or give the answer that its key stands for."""
-        key = Headers(scope=scope).get(KEY_HEADER)
-        if key is None or not accepts_key(self.dependant) or not re.fullmatch(KEY_PATTERN, key):
+        key = _read_key(scope) if accepts_key(self.dependant) else None
+        if key is None:
             await super().handle(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -108,6 +108,12 @@ class IdempotentRoute(APIRoute):
         else:
             await store.abandon(ticket)
         return recording
+
+
+def _read_key(scope: Scope) -> str | None:
+    """Read the header; a malformed one is left to the declared parameter, which refuses it."""
+    key = Headers(scope=scope).get(KEY_HEADER)
+    return key if key is not None and re.fullmatch(KEY_PATTERN, key) else None
 
 
 def _as_response(answer: KeptAnswer) -> Response:

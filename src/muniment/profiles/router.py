@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response, status
 
+from muniment.identity.dependencies import CurrentCaller
 from muniment.identity.errors import GUARD_ERRORS, IDEMPOTENCY_ERRORS, SIGN_IN_ERRORS
 from muniment.identity.idempotent_routes import ACCEPTS_KEY, IdempotentRoute
 from muniment.kit.etag import PreconditionFailedError, PreconditionRequiredError
@@ -15,7 +16,6 @@ from muniment.profiles.dependencies import (
     CanManageUsers,
     CanReadUsers,
     CanWriteProfile,
-    OwnUser,
     Users,
     WantedUsers,
 )
@@ -39,8 +39,9 @@ UserId = Annotated[UUID, Path(description="Id of the user.")]
     response_model=ProfileRead,
     responses=problem_responses(*SIGN_IN_ERRORS),
 )
-async def read_my_profile(user: OwnUser, response: Response) -> User:
+async def read_my_profile(caller: CurrentCaller, response: Response) -> User:
     """Give the caller's own profile with its ETag; it needs no role."""
+    user = User.from_caller(caller)
     response.headers["ETag"] = user.etag
     return user
 
