@@ -1,12 +1,19 @@
 """Metadata of documents: small, flat, typed, and usable in filters."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
+EXACT_INTEGERS: Final = 2**53
+"""JSON carries whole numbers up to this size exactly (RFC 8259, section 6)."""
+
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
-MetadataText = Annotated[str, StringConstraints(max_length=1024)]
-MetadataValue: TypeAlias = bool | int | float | MetadataText | list[MetadataText]
+MetadataText = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00]*$")]
+MetadataInteger = Annotated[int, Field(strict=True, ge=-EXACT_INTEGERS, le=EXACT_INTEGERS)]
+MetadataNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+MetadataFlag = Annotated[bool, Field(strict=True)]
+MetadataScalar: TypeAlias = MetadataFlag | MetadataInteger | MetadataNumber | MetadataText
+MetadataValue: TypeAlias = MetadataScalar | Annotated[list[MetadataText], Field(max_length=256)]
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=64)]
 """What a document says about itself: up to 64 keys with texts, numbers, flags or lists of texts."""
 

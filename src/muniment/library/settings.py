@@ -11,3 +11,9 @@ class UploadSettings(BaseModel):
     max_bytes: ByteSize = Field(
         default=ByteSize(100 * 2**20), ge=1, description="Largest file; larger ones get 413."
     )
+    max_files: int = Field(
+        default=100, ge=1, le=1000, description="Most files of one request; more get 413."
+    )
+    max_request_bytes: ByteSize = Field(
+        default=ByteSize(2**30), ge=1, description="Largest request; larger ones get 413 at once."
+    )

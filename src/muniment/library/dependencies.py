@@ -1,0 +1,134 @@
+"""What the routes of the library ask for, as `Annotated` aliases."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Header, Query
+from starlette.requests import Request
+
+from muniment.identity.dependencies import Session, requires
+from muniment.identity.idempotency import KEY_PATTERN, MAX_KEY_LENGTH
+from muniment.identity.permissions import Permission
+from muniment.identity.principal import Principal
+from muniment.identity.settings import IdentitySettings
+from muniment.kit.clock import SystemClock
+from muniment.kit.etag import IfMatch
+from muniment.kit.middleware import BODY_LIMIT_KEY
+from muniment.kit.state import from_state
+from muniment.library.metadata_filter import read_filter
+from muniment.library.repository.documents import DocumentCriteria
+from muniment.library.schemas.fields import DocumentStatus, DocumentUri
+from muniment.library.service.collections import CollectionService
+from muniment.library.service.contents import ContentService
+from muniment.library.service.documents import DocumentService
+from muniment.library.service.grants import GrantService
+from muniment.library.service.progress import ProgressService
+from muniment.library.service.uploads import UploadBody, UploadService
+
+CanCreateCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIONS_CREATE))]
+CanReadCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIONS_READ))]
+CanWriteCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIONS_WRITE))]
+CanReadDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_READ))]
+CanWriteDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_WRITE))]
+
+
+async def _collections(session: Session) -> CollectionService:
+    return CollectionService(session)
+
+
+async def _grants(session: Session) -> GrantService:
+    return GrantService(session)
+
+
+async def _documents(
+    session: Session,
+    identity: Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))],
+) -> DocumentService:
+    return DocumentService(session, identity.attributes, SystemClock())
+
+
+Collections = Annotated[CollectionService, Depends(_collections)]
+Grants = Annotated[GrantService, Depends(_grants)]
+Documents = Annotated[DocumentService, Depends(_documents)]
+Contents = Annotated[ContentService, Depends(from_state("contents", ContentService))]
+Progress = Annotated[ProgressService, Depends(from_state("progress", ProgressService))]
+Uploads = Annotated[UploadService, Depends(from_state("uploads", UploadService))]
+
+
+async def _criteria(
+    status: Annotated[
+        DocumentStatus | None, Query(description="Only documents with this status.")
+    ] = None,
+    uri: Annotated[DocumentUri | None, Query(description="Only documents with this uri.")] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[^\x00]*$",
+            description="Only documents whose name contains this, in any case.",
+        ),
+    ] = None,
+    wanted: Annotated[
+        str | None,
+        Query(
+            alias="filter",
+            max_length=16_384,
+            description="Only documents whose metadata this filter admits, as JSON.",
+            examples=['{"type": "eq", "key": "department", "value": "hr"}'],
+        ),
+    ] = None,
+) -> DocumentCriteria:
+    return DocumentCriteria(status, uri, q, None if wanted is None else read_filter(wanted))
+
+
+Criteria = Annotated[DocumentCriteria, Depends(_criteria)]
+"""Which documents of a list are asked for."""
+
+
+async def _optional_if_match(
+    if_match: Annotated[
+        str | None,
+        Header(alias="If-Match", description="The ETag of the document as last read; optional."),
+    ] = None,
+) -> IfMatch | None:
+    return None if if_match is None else IfMatch.parse(if_match)
+
+
+OptionalRevision = Annotated[IfMatch | None, Depends(_optional_if_match)]
+"""An `If-Match` that is checked where it is sent."""
+
+
+async def _upload_body(
+    request: Request,
+    uploads: Uploads,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=MAX_KEY_LENGTH,
+            pattern=KEY_PATTERN,
+            description="A name of your own for this upload, kept for 24 hours.",
+        ),
+    ] = None,
+) -> UploadBody:
+    """Describe the body without reading any of it."""
+    request.scope[BODY_LIMIT_KEY] = uploads.max_request_bytes
+    announced = request.headers.get("content-length", "")
+
+    async def stream() -> AsyncIterator[bytes]:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+
+    return UploadBody(
+        content_type=request.headers.get("content-type"),
+        announced_bytes=int(announced) if announced.isdecimal() else None,
+        open=stream,
+        idempotency_key=idempotency_key,
+    )
+
+
+IncomingUpload = Annotated[UploadBody, Depends(_upload_body)]
+"""The body of an upload, still unread: the caller is known before the first byte is taken."""

@@ -1,0 +1,205 @@
+"""Every query on documents and versions; each goes through the predicate of `policy`."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
+
+from muniment.identity.principal import Principal
+from muniment.kit.pagination import Ordering, PageRequest
+from muniment.library.metadata_filter import MetadataFilter, metadata_predicate
+from muniment.library.models import CollectionGrant, Document, DocumentVersion
+from muniment.library.policy import access_filter, edit_filter, predicate
+
+NEWEST_FIRST = Ordering("documents.newest", (UUID,))
+VERSIONS = Ordering("versions.newest", (int,))
+UNFINISHED = ("queued", "processing")
+_WATCHED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document that the caller may see, and whether they may change it."""
+
+    document: Document
+    may_edit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCriteria:
+    """Which documents of a collection are asked for."""
+
+    status: str | None = None
+    uri: str | None = None
+    name_part: str | None = None
+    metadata: MetadataFilter | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Give the criteria as conditions; values are bound, never written into the statement."""
+        found: list[ColumnElement[bool]] = []
+        if self.status is not None:
+            found.append(Document.status == self.status)
+        if self.uri is not None:
+            found.append(Document.uri == self.uri)
+        if self.name_part is not None:
+            found.append(Document.name.icontains(self.name_part, autoescape=True))
+        if self.metadata is not None:
+            found.append(metadata_predicate(self.metadata))
+        return found
+
+
+class DocumentRepository:
+    """Documents as one caller may see them."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def list_in(
+        self,
+        principal: Principal,
+        collection_id: UUID,
+        criteria: DocumentCriteria,
+        page: PageRequest,
+    ) -> list[DocumentView]:
+        """List the documents of a collection that the caller may see, newest first."""
+        statement = (
+            select(Document, _may_edit(principal))
+            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
+            .where(*criteria.conditions())
+        )
+        after = page.after(NEWEST_FIRST)
+        if after is not None:
+            statement = statement.where(Document.id < after[0])
+        rows = await self._session.execute(
+            statement.order_by(Document.id.desc()).limit(page.fetch_limit)
+        )
+        return [DocumentView(*row) for row in rows.tuples()]
+
+    async def find(
+        self, principal: Principal, document_id: UUID, *, for_update: bool = False
+    ) -> DocumentView | None:
+        """Find a document that the caller may see."""
+        statement = (
+            select(Document, _may_edit(principal))
+            .where(Document.id == document_id, predicate(access_filter(principal)))
+            .execution_options(populate_existing=True)
+        )
+        if for_update:
+            statement = statement.with_for_update(of=Document)
+        row = (await self._session.execute(statement)).tuples().one_or_none()
+        return None if row is None else DocumentView(*row)
+
+    async def find_version(self, document: Document, number: int) -> DocumentVersion | None:
+        """Find a version of a document that was found before."""
+        return await self._session.get(DocumentVersion, (document.id, number))
+
+    async def has_bytes(self, document: Document, sha256: bytes) -> bool:
+        """Tell whether these are the bytes of a document's newest version."""
+        found = await self._session.scalar(
+            select(DocumentVersion.number).where(
+                DocumentVersion.document_id == document.id,
+                DocumentVersion.number == document.version,
+                DocumentVersion.sha256 == sha256,
+            )
+        )
+        return found is not None
+
+    async def list_versions(self, document: Document, page: PageRequest) -> list[DocumentVersion]:
+        """List the versions of a document, newest first, without their texts."""
+        statement = (
+            select(DocumentVersion)
+            .where(DocumentVersion.document_id == document.id)
+            .options(
+                load_only(
+                    DocumentVersion.media_type,
+                    DocumentVersion.size,
+                    DocumentVersion.sha256,
+                    DocumentVersion.title,
+                    DocumentVersion.language,
+                    DocumentVersion.created_at,
+                    DocumentVersion.ready_at,
+                    raiseload=True,
+                )
+            )
+        )
+        after = page.after(VERSIONS)
+        if after is not None:
+            statement = statement.where(DocumentVersion.number < after[0])
+        ordered = statement.order_by(DocumentVersion.number.desc()).limit(page.fetch_limit)
+        return list((await self._session.scalars(ordered)).all())
+
+    async def list_in_progress(
+        self, principal: Principal, collection_id: UUID, watched: frozenset[UUID]
+    ) -> list[Document]:
+        """List the documents that are not finished, and those that were not a moment ago."""
+        found = await self._session.scalars(
+            select(Document)
+            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
+            .where(or_(Document.status.in_(UNFINISHED), Document.id.in_(watched)))
+            .order_by(Document.id)
+            .limit(_WATCHED_AT_ONCE + len(watched))
+        )
+        return list(found.all())
+
+    async def caller_roles(self, principal: Principal, collection_id: UUID) -> dict[str, str]:
+        """Give those grants of a collection that mean the caller, by principal."""
+        found = await self._session.execute(
+            select(CollectionGrant.principal, CollectionGrant.role).where(
+                CollectionGrant.collection_id == collection_id,
+                CollectionGrant.principal.in_(sorted(principal.names)),
+            )
+        )
+        return dict(found.tuples().all())
+
+    async def lock_identity(self, collection_id: UUID, identity: str) -> None:
+        """Make uploads of the same document wait for each other until their transactions end."""
+        await self._session.execute(
+            select(func.pg_advisory_xact_lock(identity_lock_key(collection_id, identity)))
+        )
+
+    async def find_by_identity(
+        self, principal: Principal, collection_id: UUID, uri: str | None, name: str
+    ) -> Document | None:
+        """Find the document of this identity among those that the caller may edit."""
+        same = Document.uri.is_(None) & (Document.name == name)
+        found = await self._session.scalars(
+            select(Document)
+            .where(Document.collection_id == collection_id, predicate(edit_filter(principal)))
+            .where(same if uri is None else Document.uri == uri)
+            .order_by(Document.id)
+            .limit(1)
+            .with_for_update(of=Document)
+            .execution_options(populate_existing=True)
+        )
+        return found.one_or_none()
+
+    async def add(self, document: Document, version: DocumentVersion) -> None:
+        """Add a document with its first version."""
+        self._session.add(document)
+        await self._session.flush()
+        version.document_id = document.id
+        await self.add_version(version)
+
+    async def add_version(self, version: DocumentVersion) -> None:
+        """Add a version to a document."""
+        self._session.add(version)
+        await self._session.flush()
+
+    async def save(self, document: Document) -> None:
+        """Write what was changed in a document; its time of change is the database's."""
+        document.updated_at = func.now()
+        await self._session.flush()
+        await self._session.refresh(document, ("updated_at",))
+
+
+def identity_lock_key(collection_id: UUID, identity: str) -> int:
+    """Make the number of the lock on an identity: 64 bits of a hash."""
+    digest = blake2b(identity.encode(), digest_size=8, key=collection_id.bytes).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def _may_edit(principal: Principal) -> ColumnElement[bool]:
+    return predicate(edit_filter(principal)).label("may_edit")

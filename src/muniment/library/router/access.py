@@ -1,0 +1,56 @@
+"""Routes of a document's access rule."""
+
+from fastapi import APIRouter, Response
+
+from muniment.kit.etag import PreconditionFailedError, PreconditionRequiredError
+from muniment.kit.parameters import ExpectedRevision
+from muniment.kit.problems import problem_responses
+from muniment.library.dependencies import CanReadDocuments, CanWriteDocuments, Documents
+from muniment.library.errors import AccessLocksYouOutError, AttributeNotUsableError
+from muniment.library.router.documents import EDIT_ERRORS, DocumentId
+from muniment.library.schemas.documents import AccessBody
+from muniment.library.service.documents import document_etag
+from muniment.library.service.presentation import present_rule
+
+router = APIRouter(prefix="/documents/{document_id}/access", tags=["documents"])
+
+
+@router.get(
+    "",
+    summary="Read the access rule",
+    response_model_exclude_unset=True,
+    responses=problem_responses(*EDIT_ERRORS),
+)
+async def read_access(
+    document_id: DocumentId, principal: CanReadDocuments, documents: Documents, response: Response
+) -> AccessBody:
+    """Read who, of those with access to the collection, may see the document; for editors."""
+    view = await documents.read_for_editing(principal, document_id)
+    response.headers["ETag"] = document_etag(view.document)
+    return AccessBody(rule=present_rule(view.document))
+
+
+@router.put(
+    "",
+    summary="Replace the access rule",
+    response_model_exclude_unset=True,
+    responses=problem_responses(
+        *EDIT_ERRORS,
+        AttributeNotUsableError,
+        AccessLocksYouOutError,
+        PreconditionRequiredError,
+        PreconditionFailedError,
+    ),
+)
+async def replace_access(
+    document_id: DocumentId,
+    body: AccessBody,
+    principal: CanWriteDocuments,
+    documents: Documents,
+    expected: ExpectedRevision,
+    response: Response,
+) -> AccessBody:
+    """Replace the access rule, or remove it; it binds searches from the answer on."""
+    view = await documents.restrict(principal, document_id, body.rule, expected)
+    response.headers["ETag"] = document_etag(view.document)
+    return AccessBody(rule=present_rule(view.document))

@@ -1,0 +1,87 @@
+"""The rules of access rules: which can be given, by whom, and how they are stored."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from muniment.identity.principal import Principal
+from muniment.kit.errors import FieldProblem
+from muniment.library.access_rules import AccessRule, Condition, conditions_to_json
+from muniment.library.errors import AccessLocksYouOutError, AttributeNotUsableError
+from muniment.library.models import Document
+from muniment.library.policy import edit_filter
+from muniment.library.repository.documents import DocumentRepository
+from muniment.ports.access import Walls, evaluate
+
+AttributeTypes = Mapping[str, Literal["str", "int"]]
+"""The declared attributes of callers (`[identity.attributes]`)."""
+
+
+def require_usable(rule: AccessRule, declared: AttributeTypes, pointer: str) -> None:
+    """Refuse conditions that no caller could ever fulfil. Raises AttributeNotUsableError."""
+    faults: list[FieldProblem] = []
+    for number, condition in enumerate(rule.all or ()):
+        reason = _reason_against(condition, declared)
+        if reason is not None:
+            place = f"{pointer}/all/{number}"
+            faults.append(FieldProblem("body", place, "attribute_not_usable", reason))
+    if faults:
+        raise AttributeNotUsableError(tuple(faults))
+
+
+def apply_rule(document: Document, rule: AccessRule | None) -> None:
+    """Write a rule into a row, as it was given and in the folded form that the walls use."""
+    conditions = None if rule is None else rule.conditions()
+    names = None if rule is None else rule.principals()
+    document.rule = None if rule is None else stored_rule(rule)
+    document.rule_principals = None if names is None else sorted(names)
+    document.conditions = conditions_to_json(conditions)
+    document.condition_attributes = sorted(conditions or ())
+
+
+def stored_rule(
+    rule: AccessRule,
+) -> dict[str, list[str] | list[dict[str, str | int | list[str | int]]]]:
+    """Give a rule as it is stored: what was absent stays absent."""
+    stored: dict[str, list[str] | list[dict[str, str | int | list[str | int]]]] = rule.model_dump(
+        mode="json", by_alias=True, exclude_none=True
+    )
+    return stored
+
+
+async def require_not_locked_out(
+    repository: DocumentRepository,
+    principal: Principal,
+    document: Document,
+    rule: AccessRule | None,
+) -> None:
+    """Refuse a rule with which its giver could not edit any more. Raises AccessLocksYouOutError."""
+    roles = await repository.caller_roles(principal, document.collection_id)
+    walls = Walls(
+        tenant_id=document.tenant_id,
+        creator=f"user:{document.created_by}",
+        collection_grantees=frozenset(roles),
+        collection_editors=_holders(roles, "editor", "owner"),
+        collection_owners=_holders(roles, "owner"),
+        rule_principals=None if rule is None else rule.principals(),
+        conditions=None if rule is None else rule.conditions(),
+    )
+    if not evaluate(edit_filter(principal), walls):
+        raise AccessLocksYouOutError
+
+
+def _holders(roles: Mapping[str, str], *wanted: str) -> frozenset[str]:
+    return frozenset(name for name, role in roles.items() if role in wanted)
+
+
+def _reason_against(condition: Condition, declared: AttributeTypes) -> str | None:
+    name = condition.attribute
+    kind = declared.get(name)
+    if kind is None:
+        return f"The attribute {name} is not declared."
+    compares_size = condition.gte is not None or condition.lte is not None
+    values = [condition.eq] if condition.eq is not None else condition.one_of or []
+    if kind == "str" and (compares_size or not all(isinstance(value, str) for value in values)):
+        return f"The attribute {name} is a text: compare it by eq or in, with texts."
+    if kind == "int" and not all(isinstance(value, int) for value in values):
+        return f"The attribute {name} is a whole number: compare it with whole numbers."
+    return None

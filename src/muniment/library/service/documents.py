@@ -1,0 +1,225 @@
+"""The rules of documents: who reads, changes, deletes and retries them."""
+
+from itertools import pairwise
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.principal import Principal
+from muniment.kit.clock import Clock
+from muniment.kit.errors import FieldProblem, InvalidInputError
+from muniment.kit.etag import IfMatch, make_etag
+from muniment.kit.merge_patch import merge_patch
+from muniment.kit.pagination import Page, PageRequest
+from muniment.library.access_rules import AccessRule
+from muniment.library.errors import (
+    CollectionNotFoundError,
+    DocumentNotFoundError,
+    NotAnEditorError,
+    NotFailedError,
+    TextNotReadyError,
+    VersionNotFoundError,
+)
+from muniment.library.metadata import METADATA
+from muniment.library.models import Document, DocumentVersion
+from muniment.library.repository.collections import CollectionRepository
+from muniment.library.repository.documents import (
+    NEWEST_FIRST,
+    VERSIONS,
+    DocumentCriteria,
+    DocumentRepository,
+    DocumentView,
+)
+from muniment.library.schemas.documents import DocumentUpdate, PageSpan, TextRead
+from muniment.library.service.access import (
+    AttributeTypes,
+    apply_rule,
+    require_not_locked_out,
+    require_usable,
+)
+from muniment.ports.jobs import document_ingestion, document_purge
+from muniment.postgres import jobs
+
+
+class DocumentService:
+    """What a caller does with documents that are there."""
+
+    def __init__(self, session: AsyncSession, attributes: AttributeTypes, clock: Clock) -> None:
+        self._session = session
+        self._attributes = attributes
+        self._clock = clock
+        self._collections = CollectionRepository(session)
+        self._repository = DocumentRepository(session)
+
+    async def list_in(
+        self,
+        principal: Principal,
+        collection_id: UUID,
+        criteria: DocumentCriteria,
+        page: PageRequest,
+    ) -> Page[DocumentView]:
+        """List the documents of a collection that the caller may read."""
+        if await self._collections.find_visible(principal, collection_id) is None:
+            raise CollectionNotFoundError
+        rows = await self._repository.list_in(principal, collection_id, criteria, page)
+        return page.page(rows, NEWEST_FIRST, lambda view: (view.document.id,))
+
+    async def read(self, principal: Principal, document_id: UUID) -> DocumentView:
+        """Read one document. Raises DocumentNotFoundError."""
+        view = await self._repository.find(principal, document_id)
+        if view is None:
+            raise DocumentNotFoundError
+        return view
+
+    async def change(
+        self, principal: Principal, document_id: UUID, change: DocumentUpdate, expected: IfMatch
+    ) -> DocumentView:
+        """Change name or metadata. Raises DocumentNotFoundError and NotAnEditorError."""
+        view = await self._hold_editable(principal, document_id, expected)
+        document = view.document
+        if change.name is not None:
+            document.name = change.name
+        if change.metadata is not None:
+            merged = merge_patch(METADATA.dump_python(document.meta), change.metadata)
+            try:
+                document.meta = METADATA.validate_python(merged)
+            except ValidationError as error:
+                raise _metadata_fault(error) from None
+        await self._keep_change(document)
+        return view
+
+    async def delete(
+        self, principal: Principal, document_id: UUID, expected: IfMatch | None
+    ) -> None:
+        """Delete a document: at commit nobody finds it any more, soon after nothing holds it."""
+        view = await self._hold_editable(principal, document_id, expected)
+        view.document.deleted_at = self._clock.now()
+        await self._repository.save(view.document)
+        await jobs.enqueue(self._session, [document_purge(principal.tenant_id, document_id)])
+
+    async def retry(self, principal: Principal, document_id: UUID) -> DocumentView:
+        """Queue a document that failed once more. Raises NotFailedError."""
+        view = await self._hold_editable(principal, document_id, None)
+        document = view.document
+        if document.status != "failed":
+            raise NotFailedError(document.status)
+        queue(document)
+        await self._repository.save(document)
+        job = document_ingestion(document.tenant_id, document.id, document.version)
+        await jobs.enqueue(self._session, [job])
+        return view
+
+    async def read_for_editing(self, principal: Principal, document_id: UUID) -> DocumentView:
+        """Read what only editors see. Raises DocumentNotFoundError and NotAnEditorError."""
+        view = await self.read(principal, document_id)
+        if not view.may_edit:
+            raise NotAnEditorError
+        return view
+
+    async def restrict(
+        self,
+        principal: Principal,
+        document_id: UUID,
+        rule: AccessRule | None,
+        expected: IfMatch,
+    ) -> DocumentView:
+        """Replace the access rule. Raises AttributeNotUsableError and AccessLocksYouOutError."""
+        view = await self._hold_editable(principal, document_id, expected)
+        if rule is not None:
+            require_usable(rule, self._attributes, "/rule")
+        await require_not_locked_out(self._repository, principal, view.document, rule)
+        apply_rule(view.document, rule)
+        await self._keep_change(view.document)
+        return view
+
+    async def read_text(
+        self, principal: Principal, document_id: UUID, number: int | None
+    ) -> TextRead:
+        """Read the canonical text of a version, by default of the one that searches find."""
+        document = (await self.read(principal, document_id)).document
+        wanted = number or document.ready_version
+        if wanted is None:
+            raise TextNotReadyError
+        version = await self._version(document, wanted)
+        if version.text is None:
+            raise TextNotReadyError
+        return TextRead(
+            document_id=document.id,
+            version=version.number,
+            title=version.title,
+            language=version.language,
+            text=version.text,
+            pages=page_spans(version.page_starts or [], len(version.text)),
+        )
+
+    async def read_version(
+        self, principal: Principal, document_id: UUID, number: int | None
+    ) -> tuple[Document, DocumentVersion]:
+        """Read a version with its document, by default the newest."""
+        document = (await self.read(principal, document_id)).document
+        return document, await self._version(document, number or document.version)
+
+    async def list_versions(
+        self, principal: Principal, document_id: UUID, page: PageRequest
+    ) -> Page[DocumentVersion]:
+        """List the versions of a document."""
+        document = (await self.read(principal, document_id)).document
+        rows = await self._repository.list_versions(document, page)
+        return page.page(rows, VERSIONS, lambda version: (version.number,))
+
+    async def _version(self, document: Document, number: int) -> DocumentVersion:
+        version = await self._repository.find_version(document, number)
+        if version is None:
+            raise VersionNotFoundError
+        return version
+
+    async def _keep_change(self, document: Document) -> None:
+        if self._session.is_modified(document):
+            document.revision += 1
+            await self._repository.save(document)
+
+    async def _hold_editable(
+        self, principal: Principal, document_id: UUID, expected: IfMatch | None
+    ) -> DocumentView:
+        view = await self._repository.find(principal, document_id, for_update=True)
+        if view is None:
+            raise DocumentNotFoundError
+        if not view.may_edit:
+            raise NotAnEditorError
+        if expected is not None:
+            expected.check(document_etag(view.document))
+        return view
+
+
+def document_etag(document: Document) -> str:
+    """Make the entity tag of a document: what editors change, not how far ingestion is."""
+    return make_etag(document.id, document.revision)
+
+
+def queue(document: Document) -> None:
+    """Let the newest version of a document wait for a worker, from the beginning."""
+    document.status = "queued"
+    document.progress = 0.0
+    document.error_code = document.error_detail = None
+
+
+def page_spans(starts: list[int], length: int) -> list[PageSpan]:
+    """Turn the offsets at which pages begin into spans."""
+    return [
+        PageSpan(number=number, start=start, end=end)
+        for number, (start, end) in enumerate(pairwise([*starts, length]), start=1)
+    ]
+
+
+def _metadata_fault(error: ValidationError) -> InvalidInputError:
+    faults = tuple(
+        FieldProblem(
+            "body",
+            "/metadata" + "".join(f"/{step}" for step in fault["loc"][:1]),
+            fault["type"],
+            fault["msg"],
+        )
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    return InvalidInputError("The metadata cannot be accepted.", errors=faults)

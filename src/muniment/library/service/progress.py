@@ -1,0 +1,99 @@
+"""Progress of ingestion as a stream of states, read from the rows until all is done.
+
+Every read is a short transaction of the caller's own scope: who loses access, or the document,
+sees the stream end. No transaction is open between two reads.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from functools import partial
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.principal import Principal
+from muniment.kit.clock import Clock
+from muniment.library.errors import CollectionNotFoundError, DocumentNotFoundError
+from muniment.library.models import Document
+from muniment.library.repository.collections import CollectionRepository
+from muniment.library.repository.documents import UNFINISHED, DocumentRepository
+from muniment.library.schemas.documents import ProgressRead
+from muniment.library.service.presentation import present_progress
+from muniment.postgres.unit_of_work import Scope, Transactions
+
+Changes: TypeAlias = AsyncIterator[list[ProgressRead]]
+"""What changed since the read before; empty when nothing did."""
+
+_Read: TypeAlias = Callable[[frozenset[UUID]], Awaitable[list[Document]]]
+
+
+class ProgressService:
+    """Follows documents while they are read; one for the whole process."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        clock: Clock,
+        *,
+        interval: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._interval = interval
+
+    @property
+    def interval(self) -> timedelta:
+        """How long the pause between two reads is."""
+        return self._interval
+
+    async def follow_document(self, principal: Principal, document_id: UUID) -> Changes:
+        """Follow one document to its end. Raises DocumentNotFoundError before anything is sent."""
+        read = partial(self._read_document, principal, document_id)
+        first = await read(frozenset())
+        if not first:
+            raise DocumentNotFoundError
+        return self._follow(principal, first, read)
+
+    async def follow_collection(self, principal: Principal, collection_id: UUID) -> Changes:
+        """Follow all unfinished documents of a collection until there is none."""
+        async with self._begin(principal) as session:
+            if await CollectionRepository(session).find_visible(principal, collection_id) is None:
+                raise CollectionNotFoundError
+        read = partial(self._read_collection, principal, collection_id)
+        return self._follow(principal, await read(frozenset()), read)
+
+    async def _follow(
+        self, principal: Principal, documents: list[Document], read: _Read
+    ) -> Changes:
+        seen: dict[UUID, ProgressRead] = {}
+        while True:
+            states = [present_progress(document) for document in documents]
+            yield [state for state in states if seen.get(state.id) != state]
+            seen = {state.id: state for state in states}
+            waiting = frozenset(state.id for state in states if state.status in UNFINISHED)
+            if not waiting:
+                return
+            await asyncio.sleep(self._interval.total_seconds())
+            if principal.expires_at is not None and self._clock.now() >= principal.expires_at:
+                return
+            documents = await read(waiting)
+
+    async def _read_document(
+        self, principal: Principal, document_id: UUID, _waiting: frozenset[UUID]
+    ) -> list[Document]:
+        async with self._begin(principal) as session:
+            view = await DocumentRepository(session).find(principal, document_id)
+        return [] if view is None else [view.document]
+
+    async def _read_collection(
+        self, principal: Principal, collection_id: UUID, waiting: frozenset[UUID]
+    ) -> list[Document]:
+        async with self._begin(principal) as session:
+            repository = DocumentRepository(session)
+            return await repository.list_in_progress(principal, collection_id, waiting)
+
+    def _begin(self, principal: Principal) -> AbstractAsyncContextManager[AsyncSession]:
+        return self._transactions.begin(Scope(principal.tenant_id, principal.names))

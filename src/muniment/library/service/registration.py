@@ -1,0 +1,188 @@
+"""How stored originals become documents: the one way in, for HTTP, command line and evaluation.
+
+The caller stores the bytes first (`Originals.put`) and registers them then, in a transaction that
+holds everything: the document, the version and the job that reads it, or nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.principal import Principal
+from muniment.library.access_rules import AccessRule
+from muniment.library.errors import CollectionNotFoundError, NotAnEditorError
+from muniment.library.metadata import MetadataJson
+from muniment.library.models import Document, DocumentVersion
+from muniment.library.repository.collections import CollectionRepository
+from muniment.library.repository.documents import DocumentRepository, identity_lock_key
+from muniment.library.service.access import apply_rule, require_not_locked_out, stored_rule
+from muniment.library.service.documents import queue
+from muniment.ports.jobs import document_ingestion, original_purge
+from muniment.ports.originals import StoredOriginal
+from muniment.postgres import jobs
+
+Outcome = Literal["created", "changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """A file whose bytes are stored, and what was said about it."""
+
+    name: str
+    media_type: str
+    original: StoredOriginal
+    uri: str | None = None
+    metadata: MetadataJson | None = None
+    """None: nothing was said, so what is there stays."""
+    access: AccessRule | None = None
+    """None: nothing was said, so what is there stays."""
+
+    @property
+    def identity(self) -> str:
+        """What makes two uploads to a collection the same document."""
+        return f"name:{self.name}" if self.uri is None else f"uri:{self.uri}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The document of an upload, and what the upload did to it.
+
+    `changed` means new bytes: a new version waits to be read. An `unchanged` document kept its
+    bytes; its metadata and rule may have been replaced.
+    """
+
+    document: Document
+    outcome: Outcome
+
+
+async def require_editor(session: AsyncSession, principal: Principal, collection_id: UUID) -> None:
+    """Keep a collection that the caller may edit from being deleted until the transaction ends.
+
+    Raises CollectionNotFoundError and NotAnEditorError.
+    """
+    collections = CollectionRepository(session)
+    if await collections.hold_for_adding(principal, collection_id):
+        return
+    if await collections.find_visible(principal, collection_id) is None:
+        raise CollectionNotFoundError
+    raise NotAnEditorError
+
+
+async def register(
+    session: AsyncSession, principal: Principal, collection_id: UUID, upload: NewUpload
+) -> Registration:
+    """Make an upload a document, a new version of one, or find that it is there already.
+
+    Raises CollectionNotFoundError, NotAnEditorError and AccessLocksYouOutError.
+    """
+    [registration] = await register_all(session, principal, collection_id, [upload])
+    return registration
+
+
+async def register_all(
+    session: AsyncSession, principal: Principal, collection_id: UUID, uploads: list[NewUpload]
+) -> list[Registration]:
+    """Register several uploads at once: all of them or none."""
+    await require_editor(session, principal, collection_id)
+    repository = DocumentRepository(session)
+    # In one order everywhere, so that two requests with the same files never wait in a circle.
+    for identity in sorted(
+        {upload.identity for upload in uploads},
+        key=lambda identity: identity_lock_key(collection_id, identity),
+    ):
+        await repository.lock_identity(collection_id, identity)
+    one = _Registrar(session, repository, principal, collection_id)
+    return [await one.register(upload) for upload in uploads]
+
+
+class _Registrar:
+    """Registers uploads whose collection and identities are held."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        repository: DocumentRepository,
+        principal: Principal,
+        collection_id: UUID,
+    ) -> None:
+        self._session = session
+        self._repository = repository
+        self._principal = principal
+        self._collection_id = collection_id
+
+    async def register(self, upload: NewUpload) -> Registration:
+        """Find what is there under the identity and decide what the upload is."""
+        document = await self._repository.find_by_identity(
+            self._principal, self._collection_id, upload.uri, upload.name
+        )
+        if document is None:
+            return Registration(await self._create(upload), "created")
+        is_same = await self._is_same(document, upload)
+        await self._take_over(document, upload)
+        if not is_same:
+            await self._add_version(document, upload)
+        if self._session.is_modified(document):
+            document.revision += 1
+            await self._repository.save(document)
+        if is_same:
+            # These bytes are stored already, under the key of the version that is there.
+            purge = original_purge(document.tenant_id, upload.original.key)
+            await jobs.enqueue(self._session, [purge])
+        return Registration(document, "unchanged" if is_same else "changed")
+
+    async def _create(self, upload: NewUpload) -> Document:
+        document = Document(
+            tenant_id=self._principal.tenant_id,
+            collection_id=self._collection_id,
+            name=upload.name,
+            uri=upload.uri,
+            media_type=upload.media_type,
+            meta=upload.metadata or {},
+            created_by=self._principal.user_id,
+            size=upload.original.size,
+        )
+        if upload.access is not None:
+            apply_rule(document, upload.access)
+        await self._repository.add(document, self._version(1, upload))
+        job = document_ingestion(document.tenant_id, document.id, 1)
+        await jobs.enqueue(self._session, [job])
+        return document
+
+    async def _is_same(self, document: Document, upload: NewUpload) -> bool:
+        sha256 = bytes.fromhex(upload.original.sha256)
+        return document.media_type == upload.media_type and await self._repository.has_bytes(
+            document, sha256
+        )
+
+    async def _take_over(self, document: Document, upload: NewUpload) -> None:
+        """Replace what was said anew about a document that is there."""
+        document.name = upload.name
+        if upload.metadata is not None:
+            document.meta = upload.metadata
+        if upload.access is not None and stored_rule(upload.access) != document.rule:
+            await require_not_locked_out(self._repository, self._principal, document, upload.access)
+            apply_rule(document, upload.access)
+
+    async def _add_version(self, document: Document, upload: NewUpload) -> None:
+        document.version += 1
+        document.media_type = upload.media_type
+        document.size = upload.original.size
+        queue(document)
+        version = self._version(document.version, upload)
+        version.document_id = document.id
+        await self._repository.add_version(version)
+        job = document_ingestion(document.tenant_id, document.id, document.version)
+        await jobs.enqueue(self._session, [job])
+
+    def _version(self, number: int, upload: NewUpload) -> DocumentVersion:
+        return DocumentVersion(
+            number=number,
+            tenant_id=self._principal.tenant_id,
+            media_type=upload.media_type,
+            size=upload.original.size,
+            sha256=bytes.fromhex(upload.original.sha256),
+            original_key=upload.original.key,
+            created_by=self._principal.user_id,
+        )

@@ -1,0 +1,136 @@
+"""Uploads: a form is streamed to the store of originals and then registered, all or nothing.
+
+Three steps, as everywhere where bytes flow: a short transaction asks whether the caller may add;
+no transaction while the client sends; one transaction registers everything that came.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from muniment.identity.idempotency import (
+    IdempotencyStore,
+    KeptAnswer,
+    Replay,
+    Ticket,
+    fingerprint_of,
+)
+from muniment.identity.principal import Principal
+from muniment.library.errors import UploadTooLargeError
+from muniment.library.repository.documents import DocumentView
+from muniment.library.schemas.documents import UploadedDocuments
+from muniment.library.service.access import AttributeTypes
+from muniment.library.service.form import ReceivedForm, UploadFormReader
+from muniment.library.service.presentation import present_document
+from muniment.library.service.registration import register_all, require_editor
+from muniment.library.settings import UploadSettings
+from muniment.ports.originals import Originals
+from muniment.postgres.unit_of_work import Scope, Transactions
+
+ROUTE = "upload_documents"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBody:
+    """The body of an upload, as its headers announce it and not read yet."""
+
+    content_type: str | None
+    announced_bytes: int | None
+    open: Callable[[], AsyncIterator[bytes]]
+    idempotency_key: str | None = None
+
+
+class UploadService:
+    """Takes uploads in; one for the whole process."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        originals: Originals,
+        idempotency: IdempotencyStore,
+        settings: UploadSettings,
+        media_types: Sequence[str],
+        attributes: AttributeTypes,
+    ) -> None:
+        self._transactions = transactions
+        self._originals = originals
+        self._idempotency = idempotency
+        self._settings = settings
+        self._media_types = tuple(sorted(media_types))
+        self._attributes = attributes
+
+    @property
+    def max_request_bytes(self) -> int:
+        """How much one request may bring."""
+        return self._settings.max_request_bytes
+
+    async def receive(
+        self, principal: Principal, collection_id: UUID, body: UploadBody
+    ) -> UploadedDocuments:
+        """Take an upload in; what it answers is on disk and committed."""
+        scope = Scope(principal.tenant_id, principal.names)
+        async with self._transactions.begin(scope) as session:
+            await require_editor(session, principal, collection_id)
+        if (body.announced_bytes or 0) > self._settings.max_request_bytes:
+            raise UploadTooLargeError(
+                f"A request may have {self._settings.max_request_bytes} bytes at most."
+            )
+        form = ReceivedForm()
+        try:
+            reader = UploadFormReader(
+                self._originals, self._settings, self._media_types, self._attributes
+            )
+            await reader.read(body.content_type, body.open(), form)
+            return await self._register(principal, collection_id, form, body.idempotency_key)
+        finally:
+            await self._discard(form)
+
+    async def _register(
+        self, principal: Principal, collection_id: UUID, form: ReceivedForm, key: str | None
+    ) -> UploadedDocuments:
+        if key is None:
+            return await self._commit(principal, collection_id, form)
+        fingerprint = fingerprint_of(collection_id.bytes, *form.fingerprint_parts())
+        begun = await self._idempotency.begin(principal, ROUTE, key, fingerprint)
+        if isinstance(begun, Replay):
+            return UploadedDocuments.model_validate_json(begun.answer.body)
+        return await self._commit_once(begun, principal, collection_id, form)
+
+    async def _commit_once(
+        self, ticket: Ticket, principal: Principal, collection_id: UUID, form: ReceivedForm
+    ) -> UploadedDocuments:
+        try:
+            uploaded = await self._commit(principal, collection_id, form)
+        except BaseException:
+            await self._idempotency.abandon(ticket)
+            raise
+        body = uploaded.model_dump_json(exclude_unset=True).encode()
+        await self._idempotency.finish(ticket, KeptAnswer(202, body=body))
+        return uploaded
+
+    async def _commit(
+        self, principal: Principal, collection_id: UUID, form: ReceivedForm
+    ) -> UploadedDocuments:
+        scope = Scope(principal.tenant_id, principal.names)
+        async with self._transactions.begin(scope) as session:
+            registered = await register_all(session, principal, collection_id, form.uploads())
+        form.is_registered = True
+        return UploadedDocuments(
+            documents=[
+                present_document(DocumentView(one.document, may_edit=True)) for one in registered
+            ]
+        )
+
+    async def _discard(self, form: ReceivedForm) -> None:
+        """Remove what was stored for an upload that did not come through."""
+        if form.is_registered:
+            return
+        for original in form.originals():
+            try:
+                await asyncio.shield(self._originals.delete(original.key))
+            except Exception:  # noqa: BLE001 - boundary: what broke the upload is what counts
+                _log.exception("original_left_behind", key=original.key)
