@@ -25,16 +25,19 @@ grant execute on function muniment_erase_account(uuid) to {serving};
 
 alter table profile enable row level security;
 grant select, insert, update on profile to {serving};
-create policy tenant on profile to {serving} using (tenant_id = {tenant});
+create policy tenant on profile to {serving} using (tenant_id = {tenant})
+    with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 
 alter table idempotency_key enable row level security;
 grant select, insert, update, delete on idempotency_key to {serving};
 grant select, delete on idempotency_key to {worker};
-create policy tenant on idempotency_key to {serving} using (tenant_id = {tenant});
+create policy tenant on idempotency_key to {serving} using (tenant_id = {tenant})
+    with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 create policy job on idempotency_key to {worker} using (true);
 
 -- Collections and grants: the tenant here, the grants in library/policy.py, since an admin manages
--- the grants of collections whose documents no admin may read.
+-- the grants of collections whose documents no admin may read. What refers to a collection asks for
+-- it through the collection's own policy, since foreign keys look behind the walls.
 alter table collection enable row level security;
 grant select, insert, update, delete on collection to {serving};
 grant select, delete on collection to {worker};
@@ -42,9 +45,10 @@ create policy tenant on collection to {serving} using (tenant_id = {tenant});
 create policy job on collection to {worker} using (tenant_id = {tenant});
 
 alter table collection_grant enable row level security;
-grant select, insert, update, delete on collection_grant to {serving};
+grant select, insert, update (role), delete on collection_grant to {serving};
 grant select on collection_grant to {worker};
-create policy tenant on collection_grant to {serving} using (tenant_id = {tenant});
+create policy tenant on collection_grant to {serving} using (tenant_id = {tenant})
+    with check (tenant_id = {tenant} and exists (select from collection c where c.id = collection_id));
 create policy job on collection_grant to {worker} using (tenant_id = {tenant});
 
 -- Documents: only to those whom the rule, else the grants, let in.
@@ -53,7 +57,8 @@ grant select, insert, update on document to {serving};
 grant select, update, delete on document to {worker};
 create policy effective_principals on document to {serving}
     using (tenant_id = {tenant} and acl && {principals})
-    with check (tenant_id = {tenant} and acl && {principals});
+    with check (tenant_id = {tenant} and acl && {principals}
+        and exists (select from collection c where c.id = collection_id));
 create policy job on document to {worker} using (tenant_id = {tenant});
 
 -- Whatever holds text asks the document again, and through the document's own policy.

@@ -82,16 +82,18 @@ async def _ensure_index(
         present = state.one_or_none()
     if present is not None and present.amname == method and present.indisvalid:
         return
-    plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
-    # A build that was cut off leaves an invalid index behind, another kind leaves the wrong one.
-    await plain.exec_driver_sql(f"drop index concurrently if exists {name}")
-    await plain.exec_driver_sql(
-        f"create index concurrently {name} on chunk_vector using {method}"
-        f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with {options}"
-        f" where space = {space.id}"
-    )
-    await plain.commit()
-    _ = await plain.execution_options(isolation_level="READ COMMITTED")
+    _ = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        async with connection.begin():
+            # A build that was cut off leaves an invalid index behind, another kind the wrong one.
+            await connection.exec_driver_sql(f"drop index concurrently if exists {name}")
+            await connection.exec_driver_sql(
+                f"create index concurrently {name} on chunk_vector using {method}"
+                f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with {options}"
+                f" where space = {space.id}"
+            )
+    finally:
+        _ = await connection.execution_options(isolation_level="READ COMMITTED")
 
 
 def _key(identity: EmbedderIdentity) -> dict[str, str | int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,9 @@ from muniment.postgres.engine import engine_url
 SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x4D554E49
 """Advisory lock of all migration runners: "MUNI"."""
+
+_LOCK_NOT_AVAILABLE = "55P03"
+"""SQLSTATE of a lock that was not free in time (PostgreSQL manual, appendix A)."""
 
 # row_security = off makes a backfill that policies would filter fail instead of skipping rows.
 _SESSION = {
@@ -124,6 +128,8 @@ class Migrator:
     async def _run(self, step: Callable[[Config], None]) -> None:
         async with self.connection() as connection:
             before = await connection.run_sync(_current)
+            # Else Alembic would take our transaction for its own and run all migrations in it.
+            await connection.rollback()
             await connection.run_sync(self._run_step, step)
             if await connection.run_sync(_current) != before:
                 # New tables have no walls yet: forget that the page was applied.
@@ -131,7 +137,7 @@ class Migrator:
             await connection.commit()
 
     def _run_step(self, connection: Connection, step: Callable[[Config], None]) -> None:
-        config = Config()
+        config = Config(stdout=StringIO())
         config.set_main_option("script_location", str(SCRIPTS))
         config.attributes["connection"] = connection
         config.attributes["metadata"] = self._metadata
@@ -174,6 +180,8 @@ async def _lock(connection: AsyncConnection) -> None:
         await connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
         await connection.commit()
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
         raise MigrationLockedError(
             "Another process has been migrating this database for more than 5 seconds.",
             hint="Wait for it to end, then try again.",

@@ -16,6 +16,19 @@ from muniment.kit.errors import UnavailableError
 from muniment.postgres.engine import engine_url
 from muniment.postgres.settings import DatabaseSettings
 
+_NO_ANSWER = "The database does not answer."
+_BROKEN = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+"""What a statement meets when its connection was cut, as by a restart of the server."""
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
 
 class PreparedReads:
     """A small pool of connections of the serving role that run prepared, read-only statements."""
@@ -38,11 +51,11 @@ class PreparedReads:
         await self.close()
 
     async def open(self) -> None:
-        """Open the pool with one connection."""
+        """Open the pool with one connection. Raises UnavailableError."""
         query = dict(self._url.query)
         ssl = query.pop("ssl", None)
         host = query.pop("host", None)
-        self._pool = await asyncpg.create_pool(
+        pool = asyncpg.create_pool(
             host=host or self._url.host,
             port=self._url.port,
             user=self._url.username,
@@ -56,6 +69,10 @@ class PreparedReads:
             init=_register_json,
             reset=_keep,
         )
+        try:
+            self._pool = await pool
+        except _AWAY as error:
+            raise UnavailableError(_NO_ANSWER) from error
 
     async def close(self) -> None:
         """Close every connection."""
@@ -64,18 +81,19 @@ class PreparedReads:
             self._pool = None
 
     async def row(self, statement: str, *values: object) -> Mapping[str, object] | None:
-        """Run a statement and give its first row. Raises UnavailableError."""
+        """Run a statement and give its first row. Raises UnavailableError.
+
+        A read changes nothing, so one whose connection broke is tried again on another.
+        """
         if self._pool is None:
             raise UnavailableError("The database connection is not open.")
         try:
-            row = await self._pool.fetchrow(statement, *values)
-        except (
-            OSError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            TimeoutError,
-        ) as error:
-            raise UnavailableError("The database does not answer.") from error
+            try:
+                row = await self._pool.fetchrow(statement, *values)
+            except _BROKEN:
+                row = await self._pool.fetchrow(statement, *values)
+        except _AWAY as error:
+            raise UnavailableError(_NO_ANSWER) from error
         return None if row is None else dict(row)
 
 

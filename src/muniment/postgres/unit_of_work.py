@@ -32,6 +32,10 @@ class Scope:
     tenant_id: int
     principals: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        if any(SEPARATOR in name for name in self.principals):
+            raise ValueError("a principal's name holds the character that separates names")
+
 
 class Transactions:
     """Opens short transactions as one database role."""

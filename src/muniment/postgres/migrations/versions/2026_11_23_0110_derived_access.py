@@ -1,7 +1,8 @@
 """Functions and triggers: effective principals of documents, sign-in, erasure.
 
 Revision 2026_11_23_0110, after 2026_11_23_0100. The functions run with the rights of the owner,
-because they must see rows that the serving role may not; each looks at one tenant only.
+because they must see rows that the serving role may not; each looks at one tenant only. Temporary
+tables come last in their search path, else a caller could put tables of their own in front.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ depends_on: str | Sequence[str] | None = None
 # always its creator and the collection's owners.
 DOCUMENT_ACL = """
 create function muniment_document_acl(p_collection uuid, p_creator uuid, p_rule text[])
-returns text[] language sql stable security definer set search_path = pg_catalog, public as $$
+returns text[] language sql stable
+security definer set search_path = pg_catalog, public, pg_temp as $$
     select coalesce(array_agg(distinct name), '{}') from (
         select 'user:' || p_creator
         union all
@@ -29,11 +31,12 @@ returns text[] language sql stable security definer set search_path = pg_catalog
 $$
 """
 
-# The lock makes a document that is being added and a grant that is being changed wait for each
-# other: each statement after it sees what the other committed.
+# The locks of this function and the next make a document that is being added and a grant that is
+# being changed wait for each other: each statement after them sees what the other committed.
 SET_DOCUMENT_ACL = """
 create function muniment_set_document_acl()
-returns trigger language plpgsql security definer set search_path = pg_catalog, public as $$
+returns trigger language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform 1 from collection where id = new.collection_id for key share;
     new.acl := muniment_document_acl(new.collection_id, new.created_by, new.rule_principals);
@@ -42,15 +45,28 @@ end
 $$
 """
 
+# Before the row is written: its foreign key takes a weaker lock, and two grants to one collection
+# that both held that one and wanted this one would lock each other out.
+LOCK_COLLECTION = """
+create function muniment_lock_collection()
+returns trigger language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    perform 1 from collection where id = coalesce(new.collection_id, old.collection_id) for update;
+    return coalesce(new, old);
+end
+$$
+"""
+
+# The trigger on the documents computes the value; those whose value stays are left alone.
 REFRESH_DOCUMENT_ACL = """
 create function muniment_refresh_document_acl()
-returns trigger language plpgsql security definer set search_path = pg_catalog, public as $$
+returns trigger language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    perform 1 from collection where id in (select collection_id from changed)
-    order by id for update;
-    update document d
-    set acl = muniment_document_acl(d.collection_id, d.created_by, d.rule_principals)
-    where d.collection_id in (select collection_id from changed);
+    update document d set acl = d.acl
+    where d.collection_id in (select collection_id from changed)
+      and d.acl <> muniment_document_acl(d.collection_id, d.created_by, d.rule_principals);
     return null;
 end
 $$
@@ -61,7 +77,8 @@ SIGN_IN = """
 create function muniment_sign_in(p_issuer text, p_subject text, p_tenant text)
 returns table (account_id uuid, tenant_id int, status text, revision int, created_at timestamptz,
     updated_at timestamptz, profile jsonb)
-language plpgsql stable security definer set search_path = pg_catalog, public as $$
+language plpgsql stable
+security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return query
     select a.id, a.tenant_id, a.status, a.revision, a.created_at, a.updated_at, to_jsonb(p)
@@ -76,7 +93,8 @@ $$
 # Personal data goes; collections that nobody else owns pass to the tenant's admins.
 ERASE = """
 create function muniment_erase_account(p_account uuid)
-returns boolean language plpgsql security definer set search_path = pg_catalog, public as $$
+returns boolean language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     v_tenant int := nullif(current_setting('muniment.tenant', true), '')::int;
     v_names text[];
@@ -87,6 +105,10 @@ begin
     if v_names is null then
         return false;
     end if;
+    perform 1 from collection where id in (
+        select collection_id from collection_grant
+        where tenant_id = v_tenant and principal = any (v_names))
+    order by id for update;
     insert into collection_grant (collection_id, principal, tenant_id, role)
     select distinct g.collection_id, 'role:admin', v_tenant, 'owner'
     from collection_grant g
@@ -121,6 +143,10 @@ TRIGGERS = (
     created_by on document for each row execute function muniment_set_document_acl()
     """,
     """
+    create trigger grant_locked before insert or update or delete on collection_grant
+    for each row execute function muniment_lock_collection()
+    """,
+    """
     create trigger grant_added after insert on collection_grant referencing new table as changed
     for each statement execute function muniment_refresh_document_acl()
     """,
@@ -137,6 +163,7 @@ TRIGGERS = (
 FUNCTIONS = (
     "muniment_document_acl(uuid, uuid, text[])",
     "muniment_set_document_acl()",
+    "muniment_lock_collection()",
     "muniment_refresh_document_acl()",
     "muniment_sign_in(text, text, text)",
     "muniment_erase_account(uuid)",
@@ -145,7 +172,14 @@ FUNCTIONS = (
 
 def upgrade() -> None:
     """Make the functions and triggers, and bring the derived column up to date."""
-    for definition in (DOCUMENT_ACL, SET_DOCUMENT_ACL, REFRESH_DOCUMENT_ACL, SIGN_IN, ERASE):
+    for definition in (
+        DOCUMENT_ACL,
+        SET_DOCUMENT_ACL,
+        LOCK_COLLECTION,
+        REFRESH_DOCUMENT_ACL,
+        SIGN_IN,
+        ERASE,
+    ):
         op.execute(definition)
     for function in FUNCTIONS:
         op.execute(f"revoke all on function {function} from public")
@@ -157,7 +191,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove the triggers and functions."""
     op.execute("drop trigger document_acl on document")
-    for trigger in ("grant_added", "grant_changed", "grant_removed"):
+    for trigger in ("grant_locked", "grant_added", "grant_changed", "grant_removed"):
         op.execute(f"drop trigger {trigger} on collection_grant")
     for function in reversed(FUNCTIONS):
         op.execute(f"drop function {function}")

@@ -1,0 +1,144 @@
+"""Refuses a database whose roles are too mighty for the walls to hold, or whose server is too old.
+
+Row-level security binds neither superusers, nor the owner of a table, nor a role with BYPASSRLS;
+and a policy for one role holds for all its members. So the roles are looked at before serving.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from muniment.kit.errors import ConfigurationError
+
+_OLDEST_SERVER = 15
+_OLDEST_VECTOR = (0, 8)
+
+_LOOK = text(
+    """
+    select current_user as name,
+        current_setting('server_version_num')::int / 10000 as server,
+        (select extversion from pg_extension where extname = 'vector') as vector,
+        r.rolsuper as is_superuser,
+        r.rolbypassrls as bypasses,
+        bool_or(o.oid = r.oid) as is_owner,
+        bool_or(pg_has_role(r.oid, o.oid, 'member')) as is_member_of_owner,
+        exists (
+            select from pg_roles w
+            where w.rolname = :worker and w.oid <> r.oid and pg_has_role(r.oid, w.oid, 'member')
+        ) as is_member_of_worker,
+        has_schema_privilege(r.oid, 'public', 'create') as may_create
+    from pg_roles r
+    left join (
+        select distinct relowner as oid from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+    ) o on true
+    where r.rolname = current_user
+    group by r.oid, r.rolsuper, r.rolbypassrls
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseProblem:
+    """One thing that keeps a database from being served from: what it is, and what helps."""
+
+    detail: str
+    hint: str
+
+
+class UnfitDatabaseError(ConfigurationError):
+    """The database or the role that signed in does not fulfil what the walls rest on."""
+
+    code = "unfit_database"
+    title = "The database cannot be used like this"
+
+
+async def ensure_roles(connection: AsyncConnection, *, worker: str | None = None) -> None:
+    """Refuse to work as the role of this connection if it is unfit. Raises UnfitDatabaseError."""
+    problems = await role_problems(connection, worker=worker)
+    if problems:
+        raise UnfitDatabaseError(problems[0].detail, hint=problems[0].hint)
+
+
+async def role_problems(
+    connection: AsyncConnection, *, worker: str | None = None
+) -> list[DatabaseProblem]:
+    """List what is wrong with the server and with the role of this connection.
+
+    Give the name of the worker role for a connection of the serving role, which may not be a member
+    of it: the worker's policies look at the tenant alone.
+    """
+    seen = (await connection.execute(_LOOK, {"worker": worker})).mappings().one()
+    return [*_version_problems(seen), *_might_problems(seen, worker)]
+
+
+def _version_problems(seen: RowMapping) -> list[DatabaseProblem]:
+    found = []
+    if seen["server"] < _OLDEST_SERVER:
+        found.append(
+            DatabaseProblem(
+                f"The server is PostgreSQL {seen['server']}; {_OLDEST_SERVER} is the oldest"
+                " that works.",
+                "Upgrade the server.",
+            )
+        )
+    if seen["vector"] is None:
+        found.append(
+            DatabaseProblem(
+                "The extension pgvector is not installed in the database.",
+                "Let an administrator run: CREATE EXTENSION vector",
+            )
+        )
+    elif _version(seen["vector"]) < _OLDEST_VECTOR:
+        found.append(
+            DatabaseProblem(
+                f"The extension pgvector is {seen['vector']}; 0.8 is the oldest that works.",
+                "Install a newer pgvector, then run: ALTER EXTENSION vector UPDATE",
+            )
+        )
+    return found
+
+
+def _might_problems(seen: RowMapping, worker: str | None) -> list[DatabaseProblem]:
+    name = seen["name"]
+    if seen["is_superuser"]:
+        # A superuser is everything else as well; one sentence says it.
+        return [
+            DatabaseProblem(
+                f"The role {name} is a superuser, whom row-level security does not bind.",
+                f"Use another role, or run: ALTER ROLE {name} NOSUPERUSER",
+            )
+        ]
+    candidates = (
+        (
+            seen["bypasses"],
+            f"The role {name} has BYPASSRLS: row-level security does not bind it.",
+            f"Run: ALTER ROLE {name} NOBYPASSRLS",
+        ),
+        (
+            seen["is_owner"],
+            f"The role {name} owns tables: row-level security does not bind it.",
+            "Migrate as another role (database.owner_url) than those that serve and work.",
+        ),
+        (
+            seen["is_member_of_owner"] and not seen["is_owner"],
+            f"The role {name} is a member of the role that owns the tables.",
+            f"Run: REVOKE the owner's role FROM {name}",
+        ),
+        (
+            seen["is_member_of_worker"],
+            f"The role {name} is a member of {worker}, who sees all documents of a tenant.",
+            f"Run: REVOKE {worker} FROM {name}",
+        ),
+        (
+            seen["may_create"],
+            f"The role {name} may create objects in the schema public, beside the tables.",
+            f"Run: REVOKE CREATE ON SCHEMA public FROM PUBLIC, {name}",
+        ),
+    )
+    return [DatabaseProblem(detail, hint) for applies, detail, hint in candidates if applies]
+
+
+def _version(text_of_version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text_of_version.split(".")[:2])

@@ -1,0 +1,39 @@
+"""Empty databases of their own, for tests that migrate or break one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
+
+import asyncpg
+import pytest
+
+from muniment.postgres.embedded.supervisor import EmbeddedUrls
+from muniment.postgres.engine import DatabaseUrls
+from tests.support.database import create_database
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+async def empty(cluster: EmbeddedUrls, migrated: object) -> AsyncIterator[DatabaseUrls]:
+    """A database without a table; it is dropped afterwards."""
+    name = f"empty_{next(_NUMBERS)}_{id(migrated)}"
+    yield await create_database(cluster, name)
+    await _as_superuser(cluster, f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+def as_superuser(cluster: EmbeddedUrls) -> Callable[[str], Awaitable[None]]:
+    """Run statements as the superuser of the cluster, in its own database."""
+
+    async def run(statements: str) -> None:
+        await _as_superuser(cluster, statements)
+
+    return run
+
+
+async def _as_superuser(cluster: EmbeddedUrls, statements: str) -> None:
+    connection = await asyncpg.connect(cluster.superuser.get_secret_value())
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
