@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response, status
 from muniment.identity.dependencies import CurrentCaller
 from muniment.identity.errors import GUARD_ERRORS, IDEMPOTENCY_ERRORS, SIGN_IN_ERRORS
 from muniment.identity.idempotent_routes import ACCEPTS_KEY, IdempotentRoute
+from muniment.kit.answer_headers import answers_with
 from muniment.kit.etag import PreconditionFailedError, PreconditionRequiredError
 from muniment.kit.pagination import InvalidCursorError, Page
 from muniment.kit.parameters import ExpectedRevision, Paging
@@ -37,7 +38,7 @@ UserId = Annotated[UUID, Path(description="Id of the user.")]
     "/me",
     summary="Read my profile",
     response_model=ProfileRead,
-    responses=problem_responses(*SIGN_IN_ERRORS),
+    responses=answers_with(200, "ETag") | problem_responses(*SIGN_IN_ERRORS),
 )
 async def read_my_profile(caller: CurrentCaller, response: Response) -> User:
     """Give the caller's own profile with its ETag; it needs no role."""
@@ -50,7 +51,8 @@ async def read_my_profile(caller: CurrentCaller, response: Response) -> User:
     "/me",
     summary="Change my profile",
     response_model=ProfileRead,
-    responses=problem_responses(
+    responses=answers_with(200, "ETag")
+    | problem_responses(
         *GUARD_ERRORS, PreconditionRequiredError, PreconditionFailedError, TooManyPreferencesError
     ),
 )
@@ -86,7 +88,8 @@ async def list_users(
     status_code=status.HTTP_201_CREATED,
     response_model=UserRead,
     dependencies=[ACCEPTS_KEY],
-    responses=problem_responses(*GUARD_ERRORS, UserExistsError, *IDEMPOTENCY_ERRORS),
+    responses=answers_with(201, "ETag", "Location", "Idempotent-Replay")
+    | problem_responses(*GUARD_ERRORS, UserExistsError, *IDEMPOTENCY_ERRORS),
 )
 async def create_user(
     principal: CanManageUsers, body: UserCreate, users: Users, request: Request, response: Response
@@ -102,7 +105,7 @@ async def create_user(
     "/{user_id}",
     summary="Read a user",
     response_model=UserRead,
-    responses=problem_responses(*GUARD_ERRORS, UserNotFoundError),
+    responses=answers_with(200, "ETag") | problem_responses(*GUARD_ERRORS, UserNotFoundError),
 )
 async def read_user(_: CanReadUsers, user_id: UserId, users: Users, response: Response) -> User:
     """Give one user of the tenant with the ETag."""
@@ -115,7 +118,8 @@ async def read_user(_: CanReadUsers, user_id: UserId, users: Users, response: Re
     "/{user_id}",
     summary="Disable or enable a user",
     response_model=UserRead,
-    responses=problem_responses(
+    responses=answers_with(200, "ETag")
+    | problem_responses(
         *GUARD_ERRORS,
         UserNotFoundError,
         OwnAccountError,
