@@ -14,7 +14,7 @@ from muniment.index.lexical import SparseTerms
 from muniment.index.reach import reachable
 from muniment.index.repository import halfvec_text
 from muniment.index.search_settings import ArmSettings
-from muniment.index.search_statements import OPENING, CandidateStatements, probe
+from muniment.index.search_statements import OPENING, CandidateStatements, narrow, probe
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
 from muniment.ports.vectors import (
@@ -38,7 +38,7 @@ class PgVectorStore(VectorStore):
         self, session: AsyncSession, space: EmbeddingSpaceRef, settings: ArmSettings
     ) -> None:
         self._session = session
-        self._statements = CandidateStatements(space)
+        self._space = space
         self._settings = settings
 
     @property
@@ -50,21 +50,25 @@ class PgVectorStore(VectorStore):
     @override
     async def candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
         """Give the union of each arm's best chunks, each with both of its true scores."""
+        # The connection instead of the session: the statements select no entities.
+        connection = await self._session.connection()
         effort = max(self._settings.effort, min(query.depth, 1000))
-        await self._session.execute(OPENING, {"effort": str(effort)})
+        await connection.execute(OPENING, {"effort": str(effort)})
         permitted = reachable(reach)
         limit = self._settings.exact_documents
-        probed = (await self._session.execute(probe(permitted, limit + 1))).tuples().all()
+        probed = (await connection.execute(probe(permitted, limit + 1))).all()
         if not probed:
             return Candidates((), exhaustive=True)
         values = _values(query)
         is_narrow = self._is_narrow([chunks for _, chunks in probed])
         if is_narrow:
-            statement = self._statements.narrow(query.mode, query.depth)
+            statement = narrow(self._space, query.mode, query.depth)
             values["documents"] = [document_id for document_id, _ in probed]
         else:
-            statement = self._statements.wide(query.mode, query.depth, reach.tenant_id, permitted)
-        rows = (await self._session.execute(statement, values)).tuples()
+            statement = CandidateStatements(self._space).wide(
+                query.mode, query.depth, reach.tenant_id, permitted
+            )
+        rows = await connection.execute(statement, values)
         return Candidates([Candidate(*row) for row in rows], exhaustive=is_narrow)
 
     def _is_narrow(self, chunks: Sequence[int]) -> bool:

@@ -14,6 +14,7 @@ used when they do; so do the depths, because a generic plan knows nothing about 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import assert_never
 from uuid import UUID
 
@@ -54,6 +55,14 @@ def probe(reachable: ColumnElement[bool], limit: int) -> Select[UUID, int]:
     """Select permitted documents up to a limit: their number says how wide the search is."""
     wanted = select(Document.id, Document.chunks).where(reachable)
     return wanted.limit(_literal(limit))
+
+
+@lru_cache(maxsize=256)
+def narrow(
+    space: EmbeddingSpaceRef, mode: Mode, depth: int
+) -> Select[int, UUID, float | None, float | None]:
+    """Give the statement that compares every chunk of the documents in `documents`."""
+    return CandidateStatements(space).narrow(mode, depth)
 
 
 @dataclass(frozen=True, slots=True)

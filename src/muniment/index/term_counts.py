@@ -29,6 +29,7 @@ class TermCounts:
 
 async def count_terms(session: AsyncSession, tenant_id: int, terms: Sequence[int]) -> TermCounts:
     """Count the chunks of a tenant that hold each of the terms, and all of its chunks."""
-    rows = await session.execute(_COUNTS, {"tenant_id": tenant_id, "terms": list(terms)})
-    counts: dict[int, int] = dict(rows.tuples().all())
+    connection = await session.connection()
+    rows = await connection.execute(_COUNTS, {"tenant_id": tenant_id, "terms": list(terms)})
+    counts: dict[int, int] = dict(rows.all())
     return TermCounts(df=counts, chunks=counts.pop(_TOTAL, 0))

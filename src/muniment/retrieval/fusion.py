@@ -8,8 +8,9 @@ fusion lost .03 to .04 nDCG on questions) and min-max over the separate lists.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
 from uuid import UUID
+
+import numpy as np
 
 from muniment.ports.vectors import Candidate
 
@@ -69,18 +70,18 @@ def _fused(lexical: Standing | None, dense: Standing | None, lexical_share: floa
     return lexical_share * lexical.z + (1.0 - lexical_share) * dense.z
 
 
-def _standings(scores: Sequence[float | None]) -> list[Standing] | list[None]:
+def _standings(scores: Sequence[float | None]) -> Sequence[Standing | None]:
     """Place every candidate in an arm; nobody stands anywhere in an arm that did not run."""
     known = [score for score in scores if score is not None]
     if not known:
         return [None] * len(scores)
     # A chunk without a vector in this space is as far away as the farthest that has one.
     lowest = min(known)
-    filled = [lowest if score is None else score for score in scores]
-    mean, deviation = fmean(filled), pstdev(filled)
-    order = sorted(range(len(filled)), key=lambda index: -filled[index])
-    ranks = {index: rank for rank, index in enumerate(order, 1)}
+    filled = np.array([lowest if score is None else score for score in scores])
+    ranks = np.empty(len(filled), dtype=np.intp)
+    ranks[np.argsort(-filled, kind="stable")] = np.arange(1, len(filled) + 1)
+    deviation = filled.std() or 1.0
+    z = (filled - filled.mean()) / deviation
     return [
-        Standing(score, ranks[index], (score - mean) / deviation if deviation > 0.0 else 0.0)
-        for index, score in enumerate(filled)
+        Standing(*place) for place in zip(filled.tolist(), ranks.tolist(), z.tolist(), strict=True)
     ]

@@ -32,7 +32,9 @@ class PassageRepository:
             statement = statement.where(Collection.language.is_not(None))
         else:
             statement = statement.where(Collection.id == any_(literal(wanted, ARRAY(Uuid()))))
-        return dict((await self._session.execute(statement)).tuples().all())
+        connection = await self._session.connection()
+        rows = await connection.execute(statement)
+        return {row.id: row.language for row in rows}
 
     async def list_passages(self, chunk_ids: Sequence[int], reach: Reach) -> list[PassageText]:
         """Read the text of chunks; the walls are asked again, here and by row-level security."""
