@@ -4,13 +4,16 @@ Three layers: what both halves share (`Shared`: model, files), what answers requ
 and what runs jobs (`open_worker`). Nothing that serves holds the worker's connections.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
 from muniment.identity.authentication import Authenticator
+from muniment.identity.idempotency import IdempotencyStore
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.repository import AccountRepository
@@ -18,23 +21,30 @@ from muniment.identity.token_cache import TokenCache
 from muniment.identity.verifier import TokenVerifier
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel
-from muniment.index.spaces import EmbeddingSpaceRef, find_space
+from muniment.index.pgvector import PgVectorStore
+from muniment.index.spaces import find_space
 from muniment.index.terms import TermAnalyzer
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.tasks import IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
-from muniment.kit.errors import ConfigurationError
 from muniment.kit.plugins import PluginGroup, load_plugin
-from muniment.ports.embedding import Embedder
+from muniment.library.service.contents import ContentService
+from muniment.library.service.progress import ProgressService
+from muniment.library.service.uploads import UploadService
+from muniment.ports.embedding import EMBEDDERS, Embedder
 from muniment.ports.jobs import INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
 from muniment.ports.originals import Originals
-from muniment.postgres.engine import DatabaseUrls, create_engine
+from muniment.ports.vectors import VectorStore
+from muniment.postgres.engine import DatabaseUrls, create_engine, role_name
+from muniment.postgres.migrator import ensure_current, schema_revision
 from muniment.postgres.prepared import PreparedReads
+from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
+from muniment.retrieval.query_vectors import QueryVectors
+from muniment.retrieval.service import SearchService
 
-EMBEDDERS = PluginGroup[Embedder]("muniment.embedders", "embedding")
 ORIGINALS = PluginGroup[Originals]("muniment.originals", "originals")
 
 
@@ -58,11 +68,31 @@ class Serving:
     transactions: Transactions
     authenticator: Authenticator
     local_issuer: LocalIssuer
-    space: EmbeddingSpaceRef
+    idempotency: IdempotencyStore
+    uploads: UploadService
+    search: SearchService
 
     def state(self) -> Mapping[str, object]:
         """Name the objects that requests read from their state (`kit.state.from_state`)."""
-        return {"authenticator": self.authenticator, "transactions": self.transactions}
+        shared = self.shared
+        return {
+            "authenticator": self.authenticator,
+            "transactions": self.transactions,
+            "identity": shared.settings.identity,
+            "idempotency": self.idempotency,
+            "uploads": self.uploads,
+            "contents": ContentService(self.transactions, shared.originals, shared.clock),
+            "progress": ProgressService(self.transactions, shared.clock),
+            "search_service": self.search,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What runs jobs."""
+
+    worker: Worker
+    parsers: ParserPool
 
 
 @asynccontextmanager
@@ -91,22 +121,31 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
     async with AsyncExitStack() as stack:
         engine = create_engine(urls.serving, settings.database, application="muniment-serve")
         stack.push_async_callback(engine.dispose)
+        await _ensure_fit(engine, worker=role_name(urls.worker))
         transactions = Transactions(engine)
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
-        async with transactions.begin(None) as session:
-            space = await find_space(session, shared.embedder.identity)
         issuer = await load_local_issuer(settings, shared.clock)
+        idempotency = IdempotencyStore(transactions)
         yield Serving(
             shared=shared,
             transactions=transactions,
             authenticator=_authenticator(shared, issuer, AccountRepository(reads, transactions)),
             local_issuer=issuer,
-            space=space,
+            idempotency=idempotency,
+            uploads=UploadService(
+                transactions,
+                shared.originals,
+                idempotency,
+                settings.uploads,
+                await _media_types(settings),
+                settings.identity.attributes,
+            ),
+            search=await _search_service(shared, transactions),
         )
 
 
 @asynccontextmanager
-async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worker]:
+async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Working]:
     """Connect as the worker role and make what runs jobs."""
     settings = shared.settings
     async with AsyncExitStack() as stack:
@@ -115,9 +154,11 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worke
             urls.worker, settings.database, application="muniment-worker", pool_size=size
         )
         stack.push_async_callback(engine.dispose)
+        await _ensure_fit(engine)
         transactions = Transactions(engine)
         async with transactions.begin(None) as session:
             space = await find_space(session, shared.embedder.identity)
+        await shared.embedder.prepare()
         parsers = ParserPool(settings.parsing)
         stack.push_async_callback(parsers.close)
         pipeline = Pipeline(shared.embedder, shared.detector, shared.lexical, settings.chunking)
@@ -130,28 +171,35 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worke
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
         }
-        yield Worker(transactions, kinds, settings.ingestion)
+        yield Working(Worker(transactions, kinds, settings.ingestion), parsers)
 
 
-async def load_local_issuer(settings: Settings, clock: Clock) -> LocalIssuer:
-    """Take the built-in issuer's key from the data directory. Raises ConfigurationError.
+async def _ensure_fit(engine: AsyncEngine, worker: str | None = None) -> None:
+    """Refuse a database that is not at the newest schema, and a role that walls do not bind."""
+    async with engine.connect() as connection:
+        ensure_current(await schema_revision(connection))
+        await ensure_roles(connection, worker=worker)
 
-    Local mode has no other proof of who is asking than access to this machine, so it listens on
-    the loopback alone.
-    """
-    if not settings.is_local_mode:
-        raise ConfigurationError(
-            "The keys of [[identity.issuers]] cannot be fetched by this version.",
-            hint="Remove the issuers to run in local mode; sign-on through a provider comes next.",
-        )
-    if not settings.server.is_loopback:
-        raise ConfigurationError(
-            f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",
-            hint="Set server.host to 127.0.0.1, or configure an issuer under [[identity.issuers]].",
-        )
-    return await asyncio.to_thread(
-        LocalIssuer.load_or_create, settings.data_dir / "keys", settings.identity, clock
-    )
+
+async def _media_types(settings: Settings) -> Sequence[str]:
+    """Ask the installed parsers what they read; they are loaded in a child, never in here."""
+    parsers = ParserPool(settings.parsing)
+    try:
+        return (await parsers.offer()).media_types
+    finally:
+        await parsers.close()
+
+
+async def _search_service(shared: Shared, transactions: Transactions) -> SearchService:
+    async with transactions.begin(None) as session:
+        space = await find_space(session, shared.embedder.identity)
+    settings = shared.settings.search
+
+    def store_of(session: AsyncSession) -> VectorStore:
+        return PgVectorStore(session, space, settings.arms)
+
+    vectors = QueryVectors(shared.embedder, settings.query_cache)
+    return SearchService(transactions, store_of, vectors, shared.detector, shared.lexical, settings)
 
 
 def _authenticator(

@@ -1,7 +1,10 @@
-"""All routers under `/api/v1`, in the order of the reference."""
+"""All routers under `/api/v1`. Routes are matched in this order, so the most asked come first."""
 
 from fastapi import APIRouter
 
+from muniment.index.router import router as chunks
+from muniment.library.router.library import router as library
 from muniment.profiles.router import router as profiles
+from muniment.retrieval.router import router as search
 
-ROUTERS: tuple[APIRouter, ...] = (profiles,)
+ROUTERS: tuple[APIRouter, ...] = (profiles, search, library, chunks)

@@ -17,6 +17,7 @@ from muniment.kit.settings import RootSettings, load_settings
 from muniment.library.settings import UploadSettings
 from muniment.llm.settings import LlmSettings
 from muniment.postgres.settings import DatabaseSettings
+from muniment.retrieval.settings import SearchSettings
 
 CONFIG_FILE_NAME = "muniment.toml"
 
@@ -43,6 +44,7 @@ class Settings(RootSettings):
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
     ingestion: IngestionSettings = IngestionSettings()
+    search: SearchSettings = SearchSettings()
     llm: LlmSettings = LlmSettings()
 
     @property

@@ -9,17 +9,21 @@ import typer
 from pydantic import JsonValue
 from rich.console import Console
 
-from muniment.app.container import open_serving, open_shared, open_worker
+from muniment.app.container import Working, open_serving, open_shared, open_worker
 from muniment.app.database import bring_up_to_date, database_addresses
 from muniment.app.server import serve as serve_http
 from muniment.app.server import stop_on_signals
-from muniment.cli.command import Place
+from muniment.cli.adding import add_files, tell
+from muniment.cli.command import Place, as_command, report
+from muniment.cli.product import Product, sign_in
+from muniment.kit.errors import MunimentError
 
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks one.")
 ]
 
 
+@as_command
 async def up(
     place: Place,
     port: Port = None,
@@ -36,14 +40,20 @@ async def up(
         shared = await stack.enter_async_context(open_shared(settings))
         await bring_up_to_date(urls, shared.embedder.identity, settings.vectors)
         serving = await stack.enter_async_context(open_serving(shared, urls))
-        worker = await stack.enter_async_context(open_worker(shared, urls))
+        working = await stack.enter_async_context(open_worker(shared, urls))
         async with asyncio.TaskGroup() as group:
-            working = group.create_task(worker.run())
+            running = group.create_task(working.worker.run())
+            if docs:
+                product = Product(
+                    settings, urls, shared, serving, await sign_in(serving, place.acting)
+                )
+                group.create_task(_add(product, working, docs))
             await serve_http(serving, stop, _greet)
-            worker.stop()
-            await working
+            working.worker.stop()
+            await running
 
 
+@as_command
 async def serve(place: Place, port: Port = None) -> None:
     """Answer requests; the database must be migrated, and a worker must run somewhere."""
     settings = place.settings(_with_port(port))
@@ -56,6 +66,7 @@ async def serve(place: Place, port: Port = None) -> None:
         await serve_http(serving, stop, _greet)
 
 
+@as_command
 async def worker(place: Place) -> None:
     """Run jobs; as many workers as you like may do so beside each other."""
     settings = place.settings()
@@ -64,12 +75,20 @@ async def worker(place: Place) -> None:
         stack.enter_context(stop_on_signals(stop))
         urls = await stack.enter_async_context(database_addresses(settings))
         shared = await stack.enter_async_context(open_shared(settings))
-        running = await stack.enter_async_context(open_worker(shared, urls))
+        working = await stack.enter_async_context(open_worker(shared, urls))
         async with asyncio.TaskGroup() as group:
-            working = group.create_task(running.run())
+            running = group.create_task(working.worker.run())
             await stop.wait()
-            running.stop()
-            await working
+            working.worker.stop()
+            await running
+
+
+async def _add(product: Product, working: Working, docs: list[Path]) -> None:
+    """Add documents while requests are answered; what cannot be added is told, nothing ends."""
+    try:
+        tell(await add_files(product, working.parsers, docs))
+    except MunimentError as error:
+        report(error, as_json=False)
 
 
 def _greet(address: str) -> None:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import Connection, MetaData, NullPool, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -190,3 +190,14 @@ async def _lock(connection: AsyncConnection) -> None:
 
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+async def schema_revision(connection: AsyncConnection) -> str | None:
+    """Read the revision of the tables as any role may; None where there are no tables."""
+    try:
+        found = await connection.execute(text("select version_num from alembic_version"))
+    except ProgrammingError:
+        await connection.rollback()
+        return None
+    revision: str | None = found.scalar_one_or_none()
+    return revision
