@@ -8,7 +8,8 @@ import pytest
 
 from muniment.postgres.embedded.supervisor import EmbeddedUrls
 from muniment.postgres.engine import DatabaseUrls
-from tests.support.database import create_database
+from tests.postgres.town import Town, build_town
+from tests.support.database import TestDatabase, create_database
 
 _NUMBERS = count(1)
 
@@ -19,6 +20,12 @@ async def empty(cluster: EmbeddedUrls, migrated: object) -> AsyncIterator[Databa
     name = f"empty_{next(_NUMBERS)}_{id(migrated)}"
     yield await create_database(cluster, name)
     await _as_superuser(cluster, f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+async def town(database: TestDatabase) -> Town:
+    """Two tenants with an account, a collection and a document each."""
+    return await build_town(database)
 
 
 @pytest.fixture
