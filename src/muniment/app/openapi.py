@@ -17,7 +17,8 @@ from muniment.kit.errors import (
     UnavailableError,
     UnsupportedMediaTypeError,
 )
-from muniment.kit.problems import PROBLEM_MEDIA_TYPE, Problem, problem_responses
+from muniment.kit.problem_document import PROBLEM_MEDIA_TYPE, Problem
+from muniment.kit.problems import problem_responses
 
 API_PREFIX = "/api/v1"
 BEARER_SCHEME = "bearer"

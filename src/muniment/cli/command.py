@@ -20,7 +20,7 @@ from rich.console import Console
 from muniment.app.settings import Settings, read_settings
 from muniment.kit.errors import MunimentError
 from muniment.kit.logging import configure_logging
-from muniment.kit.problems import make_problem
+from muniment.kit.problem_document import make_problem
 
 DEFAULT_USER = "owner"
 

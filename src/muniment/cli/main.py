@@ -1,24 +1,102 @@
-"""The command `muniment`: every word of it and the function that does it."""
+"""The command `muniment`: every word of it and where the function is that does it."""
 
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 import muniment
-from muniment.cli import operating, running
-from muniment.cli.command import as_command
+
+_MAKER = "muniment.cli.command:as_command"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of the command line; its module is imported when it is called, and not before.
+
+    Most commands need a part of the product alone, and importing all of it takes seconds.
+    """
+
+    name: str
+    place: str
+    """Module and function, as entry points are written."""
+    summary: str
+
+    def load(self) -> Callable[..., None]:
+        """Import the function and make it a command."""
+        as_command: Callable[[object], Callable[..., None]] = pkgutil.resolve_name(_MAKER)
+        return as_command(pkgutil.resolve_name(self.place))
+
 
 COMMANDS = (
-    ("up", running.up),
-    ("serve", running.serve),
-    ("worker", running.worker),
-    ("migrate", operating.migrate),
-    ("token", operating.token),
+    Command(
+        "up",
+        "muniment.cli.running:up",
+        "Start everything: PostgreSQL, migrations, API and worker. Ctrl-C stops it cleanly.",
+    ),
+    Command(
+        "add",
+        "muniment.cli.adding:add",
+        "Add files and folders; unchanged files are skipped, changed ones become a new version.",
+    ),
+    Command(
+        "search",
+        "muniment.cli.searching:search",
+        "Find the passages that fit best, among the documents that the acting user may read.",
+    ),
+    Command(
+        "documents list",
+        "muniment.cli.listing:list_documents",
+        "List documents, newest first; of one collection, or of all.",
+    ),
+    Command(
+        "documents rm",
+        "muniment.cli.listing:remove_document",
+        "Delete a document: nobody finds it any more, and soon nothing of it is left.",
+    ),
+    Command(
+        "collections list",
+        "muniment.cli.listing:list_collections",
+        "List the collections that the acting user has access to.",
+    ),
+    Command(
+        "serve",
+        "muniment.cli.running:serve",
+        "Answer requests; the database must be migrated, and a worker must run somewhere.",
+    ),
+    Command(
+        "worker",
+        "muniment.cli.running:worker",
+        "Run jobs; as many workers as you like may do so beside each other.",
+    ),
+    Command(
+        "add",
+        "muniment.cli.adding:add",
+        "Add files and folders; unchanged files are skipped, changed ones become a new version.",
+    ),
+    Command(
+        "migrate",
+        "muniment.cli.operating:migrate",
+        "Bring the database's tables, policies and indexes to this version.",
+    ),
+    Command(
+        "token",
+        "muniment.cli.tokens:token",
+        "Print a token of the built-in issuer (local mode only).",
+    ),
 )
 
+_GROUPS = {
+    "documents": "What is in the library.",
+    "collections": "Sets of documents with their own access.",
+}
 
-def create_cli() -> typer.Typer:
-    """Put the commands together."""
+
+def create_cli(called: str | None = None) -> typer.Typer:
+    """Put the commands together; if it is known which one is called, that one alone is loaded."""
     app = typer.Typer(
         name="muniment",
         help="Agents over your own documents, with citations that are literally true.",
@@ -27,14 +105,31 @@ def create_cli() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for name, function in COMMANDS:
-        app.command(name)(as_command(function))
+    groups: dict[str, typer.Typer] = {}
+    for command in COMMANDS:
+        first, _, second = command.name.partition(" ")
+        if second and first not in groups:
+            groups[first] = typer.Typer(no_args_is_help=True, help=_GROUPS[first])
+            app.add_typer(groups[first], name=first)
+        is_loaded = called is None or called == first
+        function = command.load() if is_loaded else _stand_in
+        owner, word = (groups[first], second) if second else (app, first)
+        owner.command(word, help=None if is_loaded else command.summary)(function)
     return app
 
 
 def run() -> None:
     """Run the command line."""
-    create_cli()()
+    create_cli(_called(sys.argv[1:]))()
+
+
+def _called(arguments: Sequence[str]) -> str:
+    """Tell which command is called: no option before it takes a value, so it is the first word."""
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
+def _stand_in() -> None:
+    """Stand in the page of help for a command that is not called."""
 
 
 def _show_version(value: bool) -> None:

@@ -14,7 +14,7 @@ from muniment.app.database import bring_up_to_date, database_addresses
 from muniment.app.server import serve as serve_http
 from muniment.app.server import stop_on_signals
 from muniment.cli.adding import add_files, tell
-from muniment.cli.command import Place, as_command, report
+from muniment.cli.command import Place, report
 from muniment.cli.product import Product, sign_in
 from muniment.kit.errors import MunimentError
 
@@ -23,7 +23,6 @@ Port = Annotated[
 ]
 
 
-@as_command
 async def up(
     place: Place,
     port: Port = None,
@@ -53,7 +52,6 @@ async def up(
             await running
 
 
-@as_command
 async def serve(place: Place, port: Port = None) -> None:
     """Answer requests; the database must be migrated, and a worker must run somewhere."""
     settings = place.settings(_with_port(port))
@@ -66,7 +64,6 @@ async def serve(place: Place, port: Port = None) -> None:
         await serve_http(serving, stop, _greet)
 
 
-@as_command
 async def worker(place: Place) -> None:
     """Run jobs; as many workers as you like may do so beside each other."""
     settings = place.settings()

@@ -1,0 +1,29 @@
+"""Local mode: without an issuer in the settings, the built-in one vouches for callers."""
+
+import asyncio
+
+from muniment.app.settings import Settings
+from muniment.identity.local_issuer import LocalIssuer
+from muniment.kit.clock import Clock
+from muniment.kit.errors import ConfigurationError
+
+
+async def load_local_issuer(settings: Settings, clock: Clock) -> LocalIssuer:
+    """Take the built-in issuer's key from the data directory. Raises ConfigurationError.
+
+    Local mode has no other proof of who is asking than access to this machine, so it listens on
+    the loopback alone.
+    """
+    if not settings.is_local_mode:
+        raise ConfigurationError(
+            "The keys of [[identity.issuers]] cannot be fetched by this version.",
+            hint="Remove the issuers to run in local mode; sign-on through a provider comes next.",
+        )
+    if not settings.server.is_loopback:
+        raise ConfigurationError(
+            f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",
+            hint="Set server.host to 127.0.0.1, or configure an issuer under [[identity.issuers]].",
+        )
+    return await asyncio.to_thread(
+        LocalIssuer.load_or_create, settings.data_dir / "keys", settings.identity, clock
+    )
