@@ -1,0 +1,29 @@
+"""Settings of the answers."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AnswerSettings(BaseModel):
+    """How answers are put together from sentences of the documents; the defaults are measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passages: int = Field(
+        default=5, ge=1, le=20, description="How many of the best passages are read for sentences."
+    )
+    sentences: int = Field(
+        default=3, ge=1, le=10, description="How many sentences an answer has at most."
+    )
+    passage_share: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=5.0,
+        description="Weight of a passage's own score beside the fit of the sentence.",
+    )
+    min_relevance: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=2.0,
+        description="The least fit (share of the question's words found, plus cosine) of the best "
+        "sentence; below it the documents do not say. Higher: fewer answers, fewer of them wrong.",
+    )
