@@ -86,13 +86,20 @@ async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
 # A job may be claimed when it waits and its time has come, or when its owner's lease has run out.
 # Tenants take turns: the ones with the fewest running jobs first, then the oldest job, so that a
 # tenant with thousands of documents delays another tenant's single document by one job at most.
+# `heads` hops through the index from tenant to tenant instead of reading everything that waits;
+# the limits keep the planner from expecting so many candidates that it would read the whole table.
 _CLAIM = text(
     """
-    with busy as (
+    with recursive busy as (
         select tenant_id, count(*) as running from job
         where state = 'running' and lease_until > now() group by tenant_id
     ), heads as (
-        select distinct tenant_id from job where state = 'queued' and run_at <= now()
+        (select tenant_id from job where state = 'queued' order by tenant_id limit 1)
+        union all
+        select (
+            select tenant_id from job
+            where state = 'queued' and tenant_id > h.tenant_id order by tenant_id limit 1
+        ) from heads h where h.tenant_id is not null
     ), next_of_each as (
         select h.tenant_id, coalesce(b.running, 0) as running, j.id
         from heads h left join busy b using (tenant_id)
@@ -107,6 +114,7 @@ _CLAIM = text(
     ), ranked as (
         select id, running + row_number() over (partition by tenant_id order by running, id) as turn
         from (select * from next_of_each union all select * from expired) candidates
+        order by turn, id limit 32
     ), picked as (
         select j.id from job j join ranked r using (id)
         where (j.state = 'queued' and j.run_at <= now())
