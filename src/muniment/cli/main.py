@@ -15,7 +15,7 @@ _MAKER = "muniment.cli.command:as_command"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One word of the command line; its module is imported when it is called, and not before.
+    """One command, of one word or two; its module is imported when it is called, not before.
 
     Most commands need a part of the product alone, and importing all of it takes seconds.
     """
@@ -71,11 +71,6 @@ COMMANDS = (
         "worker",
         "muniment.cli.running:worker",
         "Run jobs; as many workers as you like may do so beside each other.",
-    ),
-    Command(
-        "add",
-        "muniment.cli.adding:add",
-        "Add files and folders; unchanged files are skipped, changed ones become a new version.",
     ),
     Command(
         "migrate",
