@@ -1,20 +1,24 @@
-"""The generated pages of the documentation: every setting and every error, from the code itself.
+"""The generated pages of the documentation: settings, errors and the API, from the code itself.
 
-`python -m muniment.app.reference docs/reference` writes them; a test keeps them true.
+`python -m muniment.app.reference` writes them, with `--check` it only says which are out of date.
 """
 
 import importlib
+import json
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
 import muniment
+from muniment.app.factory import create_app
+from muniment.app.routes import ROUTERS
 from muniment.app.settings import Settings
 from muniment.kit.errors import MunimentError
 from muniment.kit.settings_schema import SettingField, list_fields
 
+_FOLDER = Path("docs/reference")
 _SETTINGS_HEAD = """\
 # Settings
 
@@ -80,11 +84,43 @@ def import_everything() -> None:
             importlib.import_module(module.name)
 
 
+def write_api_reference() -> str:
+    """Write the OpenAPI document, as a server with default settings gives it."""
+    document = create_app(Settings(), routers=ROUTERS).openapi()
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES = {
+    "settings.md": write_settings_reference,
+    "errors.md": write_errors_reference,
+    "openapi.json": write_api_reference,
+}
+"""The generated pages by file name."""
+
+
+def list_outdated(folder: Path) -> Sequence[str]:
+    """List the pages that say something else than the code, or are missing."""
+    return [
+        name
+        for name, write in PAGES.items()
+        if not (folder / name).is_file() or (folder / name).read_text("utf-8") != write()
+    ]
+
+
 def write_pages(folder: Path) -> None:
     """Write all generated pages into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "settings.md").write_text(write_settings_reference(), encoding="utf-8")
-    (folder / "errors.md").write_text(write_errors_reference(), encoding="utf-8")
+    for name, write in PAGES.items():
+        (folder / name).write_text(write(), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the pages, or with `--check` fail if one is out of date."""
+    folder = next((Path(word) for word in arguments if word != "--check"), _FOLDER)
+    if "--check" not in arguments:
+        write_pages(folder)
+    elif outdated := list_outdated(folder):
+        sys.exit(f"Out of date in {folder}: {', '.join(outdated)}. Run `make fix`.")
 
 
 def _setting_row(setting: SettingField) -> str:
@@ -112,4 +148,4 @@ def _first_paragraph(kind: type[MunimentError]) -> str:
 
 
 if __name__ == "__main__":
-    write_pages(Path(sys.argv[1]))
+    main(sys.argv[1:])

@@ -194,10 +194,12 @@ class ParserProcess:
         if self._transport.get_returncode() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._transport.close()
+        # Closing asks the process for its end as well, and would take it away from the event loop's
+        # own watcher: so it comes after the end was heard of.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_S):
                 await asyncio.shield(self._pipes.ended)
+        self._transport.close()
         self._log_printed()
 
     async def _load(self, parsers: ParserSelection) -> None:

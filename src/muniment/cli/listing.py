@@ -1,0 +1,118 @@
+"""Commands that show what is there, and remove it."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.cli.adding import CollectionName, find_collection, session_of
+from muniment.cli.command import Place
+from muniment.cli.product import Product, open_product
+from muniment.cli.searching import AsJson
+from muniment.kit.clock import SystemClock
+from muniment.kit.pagination import MAX_LIMIT, PageRequest
+from muniment.library.repository.collections import CollectionView
+from muniment.library.repository.documents import DocumentCriteria, DocumentView
+from muniment.library.schemas.collections import CollectionRead
+from muniment.library.schemas.documents import DocumentRead
+from muniment.library.service.collections import CollectionService
+from muniment.library.service.documents import DocumentService
+from muniment.library.service.presentation import present_collection, present_document
+
+_ID_WIDTH = 36
+"""An id is copied from here, so it is never cut."""
+
+
+async def list_collections(place: Place, as_json: AsJson = False) -> None:
+    """List the collections that the acting user has access to."""
+    async with open_product(place) as product, session_of(product) as session:
+        collections = [present_collection(view) for view in await _collections(product, session)]
+    if as_json:
+        typer.echo(_as_json(collections))
+        return
+    table = _table("name", "created")
+    for collection in collections:
+        table.add_row(str(collection.id), collection.name, f"{collection.created_at:%Y-%m-%d}")
+    Console().print(table)
+
+
+async def list_documents(
+    place: Place, collection: CollectionName = None, as_json: AsJson = False
+) -> None:
+    """List documents, newest first; of one collection, or of all."""
+    async with open_product(place) as product:
+        wanted = None if collection is None else await find_collection(product, collection)
+        async with session_of(product) as session:
+            documents = [
+                present_document(view) for view in await _documents(product, session, wanted)
+            ]
+    if as_json:
+        typer.echo(_as_json(documents))
+        return
+    table = _table("name", "status", "version", "chunks")
+    for document in documents:
+        status = document.error.code if document.error else document.status
+        version, chunks = str(document.version), str(document.chunks)
+        table.add_row(str(document.id), document.name, status, version, chunks)
+    Console().print(table)
+
+
+async def remove_document(
+    place: Place, document: Annotated[UUID, typer.Argument(help="Id of the document.")]
+) -> None:
+    """Delete a document: nobody finds it any more, and soon nothing of it is left."""
+    async with open_product(place) as product, session_of(product) as session:
+        await _service(product, session).delete(product.principal, document, None)
+    typer.echo(f"deleted {document}")
+
+
+def _service(product: Product, session: AsyncSession) -> DocumentService:
+    return DocumentService(session, product.settings.identity.attributes, SystemClock())
+
+
+async def _collections(product: Product, session: AsyncSession) -> list[CollectionView]:
+    service = CollectionService(session)
+    views: list[CollectionView] = []
+    cursor: str | None = None
+    while True:
+        page = await service.list_visible(product.principal, PageRequest(cursor, MAX_LIMIT))
+        views += page.items
+        cursor = page.next
+        if cursor is None:
+            return views
+
+
+async def _documents(
+    product: Product, session: AsyncSession, collection: UUID | None
+) -> list[DocumentView]:
+    wanted = [collection] if collection is not None else None
+    if wanted is None:
+        wanted = [view.collection.id for view in await _collections(product, session)]
+    service = _service(product, session)
+    views: list[DocumentView] = []
+    for each in wanted:
+        cursor: str | None = None
+        while True:
+            page = await service.list_in(
+                product.principal, each, DocumentCriteria(), PageRequest(cursor, MAX_LIMIT)
+            )
+            views += page.items
+            cursor = page.next
+            if cursor is None:
+                break
+    return views
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="dim")
+    table.add_column("id", no_wrap=True, min_width=_ID_WIDTH)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _as_json(items: list[CollectionRead] | list[DocumentRead]) -> str:
+    return "[" + ",".join(item.model_dump_json() for item in items) + "]"
