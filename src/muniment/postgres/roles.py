@@ -70,30 +70,33 @@ async def role_problems(
     of it: the worker's policies look at the tenant alone.
     """
     seen = (await connection.execute(_LOOK, {"worker": worker})).mappings().one()
-    return [*_version_problems(seen), *_might_problems(seen, worker)]
+    return [
+        *version_problems(seen["server"], seen["vector"]),
+        *_might_problems(seen, worker),
+    ]
 
 
-def _version_problems(seen: RowMapping) -> list[DatabaseProblem]:
+def version_problems(server: int, vector: str | None) -> list[DatabaseProblem]:
+    """List what is too old: the server's major version, and the version of pgvector."""
     found = []
-    if seen["server"] < _OLDEST_SERVER:
+    if server < _OLDEST_SERVER:
         found.append(
             DatabaseProblem(
-                f"The server is PostgreSQL {seen['server']}; {_OLDEST_SERVER} is the oldest"
-                " that works.",
+                f"The server is PostgreSQL {server}; {_OLDEST_SERVER} is the oldest that works.",
                 "Upgrade the server.",
             )
         )
-    if seen["vector"] is None:
+    if vector is None:
         found.append(
             DatabaseProblem(
                 "The extension pgvector is not installed in the database.",
                 "Let an administrator run: CREATE EXTENSION vector",
             )
         )
-    elif _version(seen["vector"]) < _OLDEST_VECTOR:
+    elif _version(vector) < _OLDEST_VECTOR:
         found.append(
             DatabaseProblem(
-                f"The extension pgvector is {seen['vector']}; 0.8 is the oldest that works.",
+                f"The extension pgvector is {vector}; 0.8 is the oldest that works.",
                 "Install a newer pgvector, then run: ALTER EXTENSION vector UPDATE",
             )
         )

@@ -1,0 +1,111 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from pydantic import SecretStr
+
+from muniment.kit.errors import UnavailableError
+from muniment.postgres.embedded.roles import SERVING
+from muniment.postgres.prepared import PreparedReads
+from muniment.postgres.settings import DatabaseSettings
+from tests.postgres.town import Town
+from tests.support.database import TestDatabase
+
+SETTINGS = DatabaseSettings(pool_size=4)
+SIGN_IN = "select * from muniment_sign_in($1, $2, $3)"
+
+
+@pytest.fixture
+async def reads(database: TestDatabase) -> AsyncIterator[PreparedReads]:
+    async with PreparedReads(database.urls.serving, SETTINGS) as reads:
+        yield reads
+
+
+class TestRow:
+    async def test_is_a_mapping_of_the_first_row(self, town: Town, reads: PreparedReads) -> None:
+        row = await reads.row(SIGN_IN, "https://issuer", "subject", "tenant-1")
+
+        assert row is not None
+        assert row["account_id"] == town.mine.account
+        assert isinstance(row["profile"], dict)
+        assert row["profile"]["preferences"] == {}
+
+    async def test_is_none_when_there_is_no_row(self, reads: PreparedReads) -> None:
+        assert await reads.row(SIGN_IN, "https://issuer", "nobody", "tenant-1") is None
+
+    async def test_is_read_as_the_serving_role_behind_the_walls(
+        self, town: Town, reads: PreparedReads
+    ) -> None:
+        row = await reads.row("select current_user::text as name, count(*) from document")
+
+        assert row == {"name": SERVING, "count": 0}
+
+    async def test_of_many_at_once_are_their_own(self, reads: PreparedReads) -> None:
+        rows = await asyncio.gather(
+            *(reads.row("select $1::int as number", number) for number in range(50))
+        )
+
+        assert [row and row["number"] for row in rows] == list(range(50))
+
+
+class TestBrokenConnection:
+    async def test_is_replaced_without_the_caller_noticing(
+        self, reads: PreparedReads, as_superuser: Callable[[str], Awaitable[None]]
+    ) -> None:
+        first = await reads.row("select pg_backend_pid() as pid")
+        assert first is not None
+
+        await as_superuser(f"select pg_terminate_backend({first['pid']}, 5000)")
+        second = await reads.row("select pg_backend_pid() as pid")
+
+        assert second is not None
+        assert second["pid"] != first["pid"]
+
+    async def test_in_the_middle_of_a_statement_is_tried_again(
+        self, reads: PreparedReads, as_superuser: Callable[[str], Awaitable[None]]
+    ) -> None:
+        first = await reads.row("select pg_backend_pid() as pid")
+        assert first is not None
+        sleeping = asyncio.ensure_future(reads.row("select 1 as done from pg_sleep(0.5)"))
+        await asyncio.sleep(0.2)
+
+        await as_superuser(f"select pg_terminate_backend({first['pid']}, 5000)")
+
+        assert await sleeping == {"done": 1}
+
+
+class TestAbsence:
+    async def test_of_the_server_is_said_at_opening(self) -> None:
+        reads = PreparedReads(SecretStr("postgresql://a:b@127.0.0.1:1/x"), SETTINGS)
+        with pytest.raises(UnavailableError, match="does not answer"):
+            await reads.open()
+
+    async def test_of_an_open_pool_is_said(self) -> None:
+        reads = PreparedReads(SecretStr("postgresql://a:b@127.0.0.1:1/x"), SETTINGS)
+        with pytest.raises(UnavailableError, match="not open"):
+            await reads.row("select 1")
+
+    async def test_of_a_database_that_takes_no_connections_is_unavailable(
+        self,
+        database: TestDatabase,
+        reads: PreparedReads,
+        as_superuser: Callable[[str], Awaitable[None]],
+    ) -> None:
+        await as_superuser(f"alter role {SERVING} connection limit 0")
+        try:
+            await as_superuser(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                f" where usename = '{SERVING}'"
+            )
+            with pytest.raises(UnavailableError, match="does not answer"):
+                await reads.row("select 1")
+        finally:
+            await as_superuser(f"alter role {SERVING} connection limit -1")
+
+        assert await reads.row("select 1 as one") == {"one": 1}
+
+    async def test_of_an_answer_in_time_is_unavailable(self, database: TestDatabase) -> None:
+        hasty = DatabaseSettings.model_validate({"statement_timeout": 0.2})
+        async with PreparedReads(database.urls.serving, hasty) as reads:
+            with pytest.raises(UnavailableError):
+                await reads.row("select pg_sleep(5)")
