@@ -12,6 +12,7 @@ TARGETS = {
     "run.txt": ["pyproject.toml"],
     "dev.txt": ["pyproject.toml", "--group", "dev"],
     "uv.txt": ["requirements/uv.in"],
+    "clients.txt": ["requirements/clients.in"],
 }
 
 

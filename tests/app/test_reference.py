@@ -2,19 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from muniment.app.reference import find_errors, write_errors_reference, write_settings_reference
+from muniment.app.reference import PAGES, find_errors, main, write_settings_reference
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 
 class TestPages:
-    def test_settings_are_true(self) -> None:
-        written = (REFERENCE / "settings.md").read_text(encoding="utf-8")
-        assert written == write_settings_reference(), "run `make fix`"
+    @pytest.mark.parametrize("name", PAGES)
+    def test_page_is_true(self, name: str) -> None:
+        written = (REFERENCE / name).read_text(encoding="utf-8")
+        assert written == PAGES[name](), "run `make fix`"
 
-    def test_errors_are_true(self) -> None:
-        written = (REFERENCE / "errors.md").read_text(encoding="utf-8")
-        assert written == write_errors_reference(), "run `make fix`"
+    def test_check_names_the_pages_that_are_not_true(self, tmp_path: Path) -> None:
+        main([str(tmp_path)])
+        main(["--check", str(tmp_path)])
+        (tmp_path / "errors.md").write_text("nothing ever fails")
+        with pytest.raises(SystemExit, match=r"errors\.md\. Run `make fix`"):
+            main(["--check", str(tmp_path)])
 
     def test_the_home_of_the_writer_is_not_on_the_page(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -39,6 +39,8 @@ _FORM: Final[dict[str, Any]] = {
                             "type": "array",
                             "items": {
                                 "type": "string",
+                                # OpenAPI 3.0's word; generators know no other for a file.
+                                "format": "binary",
                                 "contentMediaType": "application/octet-stream",
                             },
                             "description": "One part for each file, each with a filename.",
@@ -49,6 +51,7 @@ _FORM: Final[dict[str, Any]] = {
                         },
                         "metadata": {
                             "type": "object",
+                            "additionalProperties": True,
                             "description": "Metadata of all the files, as JSON.",
                             "examples": [{"department": "hr", "year": 2026}],
                         },
