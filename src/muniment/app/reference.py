@@ -13,6 +13,7 @@ from pathlib import Path
 
 import muniment
 from muniment.app.factory import create_app
+from muniment.app.reference_lists import write_formats_reference, write_permissions_reference
 from muniment.app.routes import ROUTERS
 from muniment.app.settings import Settings
 from muniment.kit.errors import MunimentError
@@ -93,6 +94,8 @@ def write_api_reference() -> str:
 PAGES = {
     "settings.md": write_settings_reference,
     "errors.md": write_errors_reference,
+    "permissions.md": write_permissions_reference,
+    "formats.md": write_formats_reference,
     "openapi.json": write_api_reference,
 }
 """The generated pages by file name."""

@@ -52,6 +52,11 @@ def media_type_for(name: str, declared: str | None = None, head: bytes = b"") ->
     return _by_beginning(head) if not ending else UNKNOWN
 
 
+def endings_of(media_type: str) -> tuple[str, ...]:
+    """Give the endings of file names that stand for a media type."""
+    return tuple(ending for ending, meant in _BY_ENDING.items() if meant == media_type)
+
+
 def _by_signature(head: bytes, ending: str) -> str | None:
     if head.startswith(b"%PDF-") or (ending == ".pdf" and b"%PDF-" in head[:_PDF_WITHIN]):
         return "application/pdf"
