@@ -78,6 +78,11 @@ COMMANDS = (
         "Bring the database's tables, policies and indexes to this version.",
     ),
     Command(
+        "doctor",
+        "muniment.cli.examining:doctor",
+        "Say in one sentence each what is wrong with the installation.",
+    ),
+    Command(
         "token",
         "muniment.cli.tokens:token",
         "Print a token of the built-in issuer (local mode only).",

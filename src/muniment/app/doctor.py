@@ -1,0 +1,193 @@
+"""Looks at everything that must be right, and says in one sentence each what is not."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from muniment.app.container import ORIGINALS
+from muniment.app.database import database_addresses, walls_for
+from muniment.app.settings import Settings
+from muniment.app.tables import all_tables
+from muniment.index.spaces import find_space
+from muniment.ingestion.parsing.pool import ParserPool
+from muniment.kit.error_translation import translate_error
+from muniment.kit.errors import ConfigurationError, MunimentError
+from muniment.kit.plugins import load_plugin
+from muniment.ports.embedding import EMBEDDERS
+from muniment.postgres.engine import DatabaseUrls, create_engine, engine_url, role_name
+from muniment.postgres.migrator import (
+    Migrator,
+    SchemaMismatchError,
+    ensure_current,
+    schema_revision,
+)
+from muniment.postgres.roles import DatabaseProblem, role_problems
+from muniment.postgres.unit_of_work import Transactions
+
+_ENOUGH_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at and what is wrong with it; nothing where `problem` is None."""
+
+    subject: str
+    problem: str | None = None
+    hint: str | None = None
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at one thing after the other; what a failed one hides is not looked at."""
+    yield await _look("data folder", lambda: _check_folder(settings))
+    yield await _look("embedding model", lambda: _check_embedder(settings))
+    yield await _look("parsers", lambda: _check_parsers(settings))
+    yield await _look("store of originals", lambda: _check_originals(settings))
+    async with AsyncExitStack() as stack:
+        try:
+            urls = await stack.enter_async_context(database_addresses(settings))
+        except MunimentError as error:
+            yield Finding("database", error.detail, error.hint)
+            return
+        async for finding in _examine_database(settings, urls):
+            yield finding
+
+
+async def _examine_database(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Finding]:
+    roles = (
+        ("serving role", urls.serving, role_name(urls.worker)),
+        ("worker role", urls.worker, None),
+    )
+    for subject, address, worker in roles:
+        for finding in await _examine_role(settings, subject, address, worker):
+            yield finding
+    schema = await _look("database schema", lambda: _check_schema(settings, urls))
+    yield schema
+    if schema.problem is not None:
+        return
+    yield await _look("policies and grants", lambda: _check_walls(urls))
+    yield await _look("embedding space", lambda: _check_space(settings, urls))
+
+
+async def _look(subject: str, check: Callable[[], Awaitable[None]]) -> Finding:
+    try:
+        await check()
+    except (MunimentError, SQLAlchemyError, OSError) as error:
+        known = error if isinstance(error, MunimentError) else translate_error(error)
+        return Finding(subject, known.detail, known.hint)
+    return Finding(subject)
+
+
+async def _examine_role(
+    settings: Settings, subject: str, address: SecretStr, worker: str | None
+) -> list[Finding]:
+    problems: list[DatabaseProblem] = []
+
+    async def check() -> None:
+        engine = create_engine(address, settings.database, application="muniment-doctor")
+        try:
+            async with engine.connect() as connection:
+                problems.extend(await role_problems(connection, worker=worker))
+        finally:
+            await engine.dispose()
+
+    finding = await _look(f"{subject} at {_address(address)}", check)
+    found = [Finding(subject, problem.detail, problem.hint) for problem in problems]
+    return found or [finding]
+
+
+def _address(address: SecretStr) -> str:
+    """Write where a database is, without the password."""
+    url = engine_url(address)
+    return f"{url.host or url.query.get('host', 'localhost')}/{url.database} ({url.username})"
+
+
+async def _check_folder(settings: Settings) -> None:
+    folder = settings.data_dir
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        usage = await asyncio.to_thread(shutil.disk_usage, folder)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {folder} cannot be used: {error.strerror}.",
+            hint="Choose another one with --data-dir or data_dir.",
+        ) from error
+    if usage.free < _ENOUGH_BYTES:
+        raise ConfigurationError(
+            f"Only {usage.free // 2**20} MiB are free in {folder}.",
+            hint="Make room, or choose another folder with --data-dir.",
+        )
+
+
+async def _check_embedder(settings: Settings) -> None:
+    name = settings.embedding.space
+    embedder = load_plugin(EMBEDDERS, name, settings.embedding.plugin_settings(name))
+    try:
+        await embedder.embed(["a word"])
+    finally:
+        await embedder.close()
+
+
+async def _check_parsers(settings: Settings) -> None:
+    pool = ParserPool(settings.parsing)
+    try:
+        await pool.offer()
+    finally:
+        await pool.close()
+
+
+async def _check_originals(settings: Settings) -> None:
+    folder = settings.data_dir / "originals"
+    originals = load_plugin(ORIGINALS, "filesystem", {"root": str(folder)})
+    stored = await originals.put(_probe(), max_bytes=16)
+    await originals.delete(stored.key)
+
+
+async def _probe() -> AsyncIterator[bytes]:
+    yield b"probe"
+
+
+async def _check_schema(settings: Settings, urls: DatabaseUrls) -> None:
+    async def check(connection: AsyncConnection) -> None:
+        ensure_current(await schema_revision(connection))
+
+    await _as_serving(settings, urls, check)
+
+
+async def _check_walls(urls: DatabaseUrls) -> None:
+    async with Migrator(urls.owner, all_tables()).connection() as connection:
+        if not await walls_for(urls).are_up(connection):
+            raise SchemaMismatchError(
+                "The policies and grants are not those of this version.",
+                hint="Run `muniment migrate`.",
+            )
+
+
+async def _check_space(settings: Settings, urls: DatabaseUrls) -> None:
+    name = settings.embedding.space
+    embedder = load_plugin(EMBEDDERS, name, settings.embedding.plugin_settings(name))
+    engine = create_engine(urls.serving, settings.database, application="muniment-doctor")
+    try:
+        async with Transactions(engine).begin(None) as session:
+            await find_space(session, embedder.identity)
+    finally:
+        await engine.dispose()
+        await embedder.close()
+
+
+async def _as_serving(
+    settings: Settings, urls: DatabaseUrls, check: Callable[[AsyncConnection], Awaitable[None]]
+) -> None:
+    engine: AsyncEngine = create_engine(
+        urls.serving, settings.database, application="muniment-doctor"
+    )
+    try:
+        async with engine.connect() as connection:
+            await check(connection)
+    finally:
+        await engine.dispose()
