@@ -26,7 +26,7 @@ def run(program: str) -> str:
 class TestTheSnippet:
     def test_it_cuts_as_python_does(self) -> None:
         functions, _ = code_blocks(read("docs/guides/offsets.md"), "js")
-        chance = random.Random(3)  # noqa: S311 - seeded, so that a failure comes again
+        chance = random.Random(3)
         cases = []
         for _ in range(300):
             text = "".join(chance.choices(ALPHABET, k=chance.randrange(40)))
