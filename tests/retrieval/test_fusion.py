@@ -1,0 +1,60 @@
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muniment.ports.vectors import Candidate
+from muniment.retrieval.fusion import fuse
+
+DOCUMENT = UUID(int=1)
+SCORES = st.floats(-1, 50, allow_nan=False) | st.none()
+
+
+def candidate(number: int, dense: float | None, lexical: float | None) -> Candidate:
+    return Candidate(number, DOCUMENT, dense, lexical)
+
+
+class TestFuse:
+    def test_weighs_both_arms_in_standard_deviations(self) -> None:
+        ranked = fuse([candidate(1, 0.2, 9.0), candidate(2, 0.8, 1.0)], 0.4)
+        assert [chunk.chunk_id for chunk in ranked] == [2, 1]
+        assert ranked[0].fused == pytest.approx(0.2)
+        assert ranked[0].score == pytest.approx(0.549834)
+
+    def test_words_win_where_the_embedder_does_not_know_the_language(self) -> None:
+        ranked = fuse([candidate(1, 0.2, 9.0), candidate(2, 0.8, 1.0)], 0.8)
+        assert [chunk.chunk_id for chunk in ranked] == [1, 2]
+
+    def test_one_arm_alone_keeps_its_own_order(self) -> None:
+        ranked = fuse([candidate(n, None, float(n)) for n in (2, 3, 1)], 0.4)
+        assert [chunk.chunk_id for chunk in ranked] == [3, 2, 1]
+        assert [chunk.lexical.rank for chunk in ranked if chunk.lexical] == [1, 2, 3]
+        assert ranked[0].dense is None
+
+    def test_a_chunk_without_a_vector_is_as_far_as_the_farthest(self) -> None:
+        ranked = fuse(
+            [candidate(1, 0.1, 1.0), candidate(2, None, 1.0), candidate(3, 0.9, 1.0)], 0.4
+        )
+        standings = {chunk.chunk_id: chunk.dense for chunk in ranked}
+        assert standings[2] is not None
+        assert standings[2].score == 0.1
+
+    def test_equals_stand_in_the_order_of_their_ids(self) -> None:
+        ranked = fuse([candidate(n, 0.5, 1.0) for n in (3, 1, 2)], 0.4)
+        assert [(chunk.chunk_id, chunk.score) for chunk in ranked] == [(1, 0.5), (2, 0.5), (3, 0.5)]
+
+    def test_nothing_is_no_fault(self) -> None:
+        assert fuse([], 0.4) == []
+
+    @given(st.lists(st.tuples(SCORES, SCORES), max_size=30))
+    def test_every_candidate_comes_out_once_and_best_first(
+        self, scores: list[tuple[float | None, float | None]]
+    ) -> None:
+        given_candidates = [candidate(n, *pair) for n, pair in enumerate(scores)]
+        ranked = fuse(given_candidates, 0.4)
+        assert sorted(chunk.chunk_id for chunk in ranked) == list(range(len(scores)))
+        assert [chunk.fused for chunk in ranked] == sorted(
+            (chunk.fused for chunk in ranked), reverse=True
+        )
+        assert all(0.0 <= chunk.score <= 1.0 for chunk in ranked)

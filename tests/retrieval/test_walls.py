@@ -1,0 +1,117 @@
+"""What is found equals what the oracle allows, on every path of the search."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from uuid import UUID
+
+import pytest
+
+from muniment.identity.principal import Principal
+from muniment.library.access_rules import AccessRule
+from muniment.library.policy import access_filter
+from muniment.ports.access import AttributeValue, Walls, evaluate
+from muniment.ports.vectors import Mode
+from muniment.retrieval.schemas import SearchRequest, SearchResponse
+from tests.support.searching import WIDE, make_search
+from tests.support.shelf import Placed, Shelf
+
+MODES: tuple[Mode, ...] = ("hybrid", "lexical", "dense")
+GROUPS = ("/eng", "/eng/search", "/hr")
+PEOPLE = ("ann", "ben", "cem")
+NAMES = ("everyone", "group:/eng", "group:/eng/search", "group:/hr", "role:member")
+ROLES = ("reader", "editor", "owner")
+RULES = (
+    None,
+    AccessRule.model_validate({"any_of": ["group:/hr"]}),
+    AccessRule.model_validate({"any_of": []}),
+    AccessRule.model_validate({"all": [{"attribute": "clearance", "gte": 3}]}),
+    AccessRule.model_validate({"all": [{"attribute": "department", "in": ["hr", "legal"]}]}),
+    AccessRule.model_validate(
+        {"any_of": ["group:/eng"], "all": [{"attribute": "clearance", "lte": 2}]}
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A document with all that decides who may see it."""
+
+    placed: Placed
+    walls: Walls
+    secret: str
+
+
+async def fill(shelf: Shelf, rng: random.Random) -> list[Guarded]:
+    guarded: list[Guarded] = []
+    for _ in range(4):
+        grants = {name: rng.choice(ROLES) for name in rng.sample(NAMES, rng.randint(0, 2))}
+        collection = await shelf.add_collection(grants)
+        for _ in range(6):
+            guarded.append(await add_guarded(shelf, rng, collection, grants, len(guarded)))
+    return guarded
+
+
+async def add_guarded(
+    shelf: Shelf, rng: random.Random, collection: UUID, grants: Mapping[str, str], number: int
+) -> Guarded:
+    rule, creator = rng.choice(RULES), rng.choice(PEOPLE)
+    secret = f"xyzzy{rng.getrandbits(32):x}"
+    placed = await shelf.add_document(
+        collection,
+        f"The ledger of the {secret} house, book {number}, lists what was lent.",
+        name=f"{secret}.txt",
+        rule=rule,
+        creator=creator,
+    )
+    deleted = rng.random() < 0.1
+    if deleted:
+        await shelf.delete(placed)
+    walls = Walls(
+        tenant_id=shelf.tenant_id,
+        creator=f"user:{shelf.people[creator]}",
+        collection_grantees=frozenset(grants),
+        collection_editors=frozenset(n for n, role in grants.items() if role != "reader"),
+        collection_owners=frozenset(n for n, role in grants.items() if role == "owner"),
+        rule_principals=None if rule is None else rule.principals(),
+        conditions=None if rule is None else rule.conditions(),
+        deleted=deleted,
+    )
+    return Guarded(placed, walls, secret)
+
+
+async def random_principal(shelf: Shelf, rng: random.Random) -> Principal:
+    attributes: dict[str, AttributeValue] = {}
+    if rng.random() < 0.6:
+        attributes["clearance"] = rng.randint(1, 4)
+    if rng.random() < 0.6:
+        attributes["department"] = rng.choice(("hr", "legal", "sales"))
+    return await shelf.principal(
+        rng.choice((*PEOPLE, "eve")),
+        roles=rng.choice(((), ("member",))),
+        groups=rng.sample(GROUPS, rng.randint(0, 2)),
+        attributes=attributes,
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_what_is_found_is_what_the_oracle_allows(shelf: Shelf, seed: int) -> None:
+    rng = random.Random(seed)
+    guarded = await fill(shelf, rng)
+    paths = {"narrow": make_search(shelf), "wide": make_search(shelf, WIDE)}
+    seen_some = 0
+    for _ in range(15):
+        principal = await random_principal(shelf, rng)
+        access = access_filter(principal)
+        allowed = {one.placed.id for one in guarded if evaluate(access, one.walls)}
+        secrets = [one.secret for one in guarded if one.placed.id not in allowed]
+        seen_some += bool(allowed) and len(allowed) < len(guarded)
+        for path, mode in product(paths, MODES):
+            request = SearchRequest(query="ledger", mode=mode, top_k=100, explain=True)
+            found = await paths[path].search(principal, request)
+            ids = {passage.place.document_id for passage in found.passages}
+            assert ids == allowed, (path, mode)
+            written = SearchResponse.of(found, explain=True).model_dump_json()
+            assert not any(secret in written for secret in secrets), (path, mode)
+    assert seen_some > 5
