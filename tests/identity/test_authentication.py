@@ -5,13 +5,18 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import text
+from typing_extensions import override
 
 from muniment.identity.authentication import Authenticator
 from muniment.identity.errors import AuthenticationRequiredError, InvalidTokenError
+from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.key_file import KEY_BITS
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.permissions import Permission
+from muniment.identity.repository import AccountRepository, KnownAccount
 from muniment.identity.settings import IdentitySettings
+from muniment.identity.token_cache import TokenCache
+from muniment.identity.verifier import TokenVerifier
 from muniment.kit.errors import UnavailableError
 from muniment.postgres.prepared import PreparedReads
 from tests.support.app import make_authenticator
@@ -42,6 +47,14 @@ def authenticator(
     issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock
 ) -> Authenticator:
     return make_authenticator(issuer, reads, database, clock)
+
+
+class ForgetfulAccounts(AccountRepository):
+    """Every account is erased again before it can be read."""
+
+    @override
+    async def find(self, issuer: str, subject: str, tenant: str) -> KnownAccount | None:
+        return None
 
 
 async def set_status(database: TestDatabase, status: str) -> None:
@@ -132,4 +145,18 @@ class TestAuthenticate:
         closed = PreparedReads(database.urls.serving, SETTINGS)
         authenticator = make_authenticator(issuer, closed, database, clock)
         with pytest.raises(UnavailableError):
+            await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")
+
+    async def test_refuses_who_is_erased_while_signing_in(
+        self, issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock
+    ) -> None:
+        issuers = TrustedIssuers([issuer.trusted()])
+        authenticator = Authenticator(
+            TokenVerifier(issuers, clock),
+            issuers,
+            TokenCache(10, clock),
+            ForgetfulAccounts(reads, database.serving),
+            IdentitySettings(),
+        )
+        with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")

@@ -309,6 +309,13 @@ class TestUpdateUser:
         assert (await patch(admin, path, {"status": "active"})).status_code == 200
         assert (await bob.get(ME)).status_code == 200
 
+    async def test_keeps_the_etag_where_nothing_changes(
+        self, admin: httpx2.AsyncClient, client_of: ClientMaker
+    ) -> None:
+        path = await path_of(client_of("bob"))
+        before = (await admin.get(path)).headers["ETag"]
+        assert (await patch(admin, path, {"status": "active"})).headers["ETag"] == before
+
     async def test_needs_the_user_as_last_seen(
         self, admin: httpx2.AsyncClient, client_of: ClientMaker
     ) -> None:
