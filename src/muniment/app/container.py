@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from muniment.answers.service import AnswerService
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
 from muniment.identity.authentication import Authenticator
@@ -71,6 +72,7 @@ class Serving:
     idempotency: IdempotencyStore
     uploads: UploadService
     search: SearchService
+    answers: AnswerService
 
     def state(self) -> Mapping[str, object]:
         """Name the objects that requests read from their state (`kit.state.from_state`)."""
@@ -84,6 +86,7 @@ class Serving:
             "contents": ContentService(self.transactions, shared.originals, shared.clock),
             "progress": ProgressService(self.transactions, shared.clock),
             "search_service": self.search,
+            "answer_service": self.answers,
         }
 
 
@@ -126,6 +129,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
         issuer = await load_local_issuer(settings, shared.clock)
         idempotency = IdempotencyStore(transactions)
+        search = await _search_service(shared, transactions)
         yield Serving(
             shared=shared,
             transactions=transactions,
@@ -140,7 +144,10 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
                 await _media_types(settings),
                 settings.identity.attributes,
             ),
-            search=await _search_service(shared, transactions),
+            search=search,
+            answers=AnswerService(
+                transactions, search, shared.embedder, shared.lexical, settings.answers
+            ),
         )
 
 

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
+from muniment.answers.router import router as answers
 from muniment.index.router import router as chunks
 from muniment.library.router.library import router as library
 from muniment.profiles.router import router as profiles
 from muniment.retrieval.router import router as search
 
-ROUTERS: tuple[APIRouter, ...] = (profiles, search, library, chunks)
+ROUTERS: tuple[APIRouter, ...] = (profiles, search, answers, library, chunks)

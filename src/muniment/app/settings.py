@@ -6,6 +6,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 from pydantic import Field, JsonValue
 
+from muniment.answers.settings import AnswerSettings
 from muniment.app.server_settings import ServerSettings
 from muniment.identity.settings import IdentitySettings
 from muniment.index.chunking import ChunkingSettings
@@ -45,6 +46,7 @@ class Settings(RootSettings):
     parsing: ParsingSettings = ParsingSettings()
     ingestion: IngestionSettings = IngestionSettings()
     search: SearchSettings = SearchSettings()
+    answers: AnswerSettings = AnswerSettings()
     llm: LlmSettings = LlmSettings()
 
     @property

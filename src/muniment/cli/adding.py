@@ -75,7 +75,7 @@ async def add(
         rule = read_rule(product, access)
         async with working(product) as parsers:
             report = await add_files(product, parsers, paths, collection, rule)
-    tell(report)
+    tell(report, Console(highlight=False))
     if report.failures:
         raise typer.Exit(1)
 
@@ -159,14 +159,14 @@ def read_rule(product: Product, text: str | None) -> AccessRule | None:
     return rule
 
 
-def tell(report: Report) -> None:
-    """Say what became of the files: the sum on stdout, failures with their reasons on stderr."""
+def tell(report: Report, console: Console) -> None:
+    """Say what became of the files: the sum where wanted, failures with reasons on stderr."""
     errors = Console(stderr=True, highlight=False)
     for name, reason in report.failures:
         errors.print(f"[red]✗[/] {name}: {reason}", soft_wrap=True)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()))
     failed = f"; {len(report.failures)} failed" if report.failures else ""
-    typer.echo(f"{counts or 'nothing to add'}{failed}")
+    console.print(f"{counts or 'nothing to add'}{failed}")
 
 
 async def _add_all(

@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from pydantic import JsonValue
 from rich.console import Console
+from rich.text import Text
 
 from muniment.app.settings import Settings, read_settings
 from muniment.kit.errors import MunimentError
 from muniment.kit.logging import configure_logging
+from muniment.kit.operational import find_operational_rule
 from muniment.kit.problem_document import make_problem
 
 DEFAULT_USER = "owner"
+
+_log = structlog.get_logger(__name__)
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of everything that is kept.")
@@ -41,6 +46,13 @@ class UsageError(MunimentError):
     code = "usage"
     status = 400
     title = "The command cannot be understood"
+
+
+class CommandBrokeError(MunimentError):
+    """The command met something that nobody foresaw; the log has the details at level debug."""
+
+    code = "command_broke"
+    title = "The command broke"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +90,14 @@ def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
         place = Place(data_dir, config, acting)
         try:
             asyncio.run(_run(function(place, **options)))
-        except MunimentError as error:
-            report(error, as_json=options.get("as_json") is True)
-            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+        except typer.Exit:
+            raise
+        except Exception as error:  # noqa: BLE001 # boundary: a person gets a sentence, not a trace
+            told = _told(error)
+            report(told, as_json=options.get("as_json") is True)
+            raise typer.Exit(2 if isinstance(told, UsageError) else 1) from None
 
     functools.update_wrapper(run, function)
     signature = inspect.signature(function)
@@ -98,11 +113,29 @@ def report(error: MunimentError, *, as_json: bool) -> None:
         typer.echo(make_problem(error).model_dump_json(exclude_none=True))
         return
     console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]✗[/] {error.detail}", soft_wrap=True)
+    console.print(
+        Text("✗ ", style="bold red").append(error.detail, style="default"), soft_wrap=True
+    )
     for fault in error.errors:
-        console.print(f"  {fault.where}: {fault.detail}", markup=False, soft_wrap=True)
+        console.print(Text(f"  {fault.where}: {fault.detail}"), soft_wrap=True)
     if error.hint:
-        console.print(f"  [dim]{error.hint}[/]", soft_wrap=True)
+        console.print(Text(f"  {error.hint}", style="dim"), soft_wrap=True)
+
+
+def _told(error: Exception) -> MunimentError:
+    """Find what to tell about an error: itself, what it stands for, or that it is unexpected."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, MunimentError):
+        return error
+    rule = find_operational_rule(error)
+    if rule is not None:
+        return rule.as_error()
+    _log.debug("command_broke", exc_info=error)
+    return CommandBrokeError(
+        f"Something unexpected broke ({type(error).__name__}).",
+        hint="Run it again with MUNIMENT_LOG__LEVEL=debug, and report what it prints.",
+    )
 
 
 async def _run(work: Awaitable[None]) -> None:

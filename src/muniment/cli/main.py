@@ -43,6 +43,11 @@ COMMANDS = (
         "Add files and folders; unchanged files are skipped, changed ones become a new version.",
     ),
     Command(
+        "ask",
+        "muniment.cli.asking:ask",
+        "Answer a question from the documents, every sentence quoted and cited.",
+    ),
+    Command(
         "search",
         "muniment.cli.searching:search",
         "Find the passages that fit best, among the documents that the acting user may read.",

@@ -83,7 +83,7 @@ async def worker(place: Place) -> None:
 async def _add(product: Product, working: Working, docs: list[Path]) -> None:
     """Add documents while requests are answered; what cannot be added is told, nothing ends."""
     try:
-        tell(await add_files(product, working.parsers, docs))
+        tell(await add_files(product, working.parsers, docs), Console(stderr=True))
     except MunimentError as error:
         report(error, as_json=False)
 
