@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import orjson
 from pydantic import SecretStr
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from muniment.kit.errors import ConfigurationError
@@ -24,11 +25,12 @@ def engine_url(address: SecretStr) -> URL:
     """Turn an ordinary `postgresql://` address into one of our driver, TLS parameter included."""
     try:
         url = make_url(address.get_secret_value())
-    except ValueError as error:
+    except (ValueError, ArgumentError):
+        # Without the cause, which may quote a part of the address and with it of the password.
         raise ConfigurationError(
             "A database address cannot be read.",
             hint="Write it as postgresql://user:password@host:5432/name.",
-        ) from error
+        ) from None
     if url.get_backend_name() not in {"postgresql", "postgres"}:
         raise ConfigurationError(
             f"The database address begins with {url.drivername!r}; only PostgreSQL is supported.",
