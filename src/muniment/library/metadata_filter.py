@@ -17,12 +17,11 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
-from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, and_, column, false, func, literal, not_, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from muniment.kit.errors import FieldProblem, InvalidInputError
 from muniment.library.metadata import (
-    MetadataInteger,
     MetadataJson,
     MetadataKey,
     MetadataNumber,
@@ -35,7 +34,7 @@ MAX_DEPTH: Final = 8
 MAX_PARTS: Final = 128
 
 Scalar: TypeAlias = bool | int | float | str
-Ordered: TypeAlias = MetadataInteger | MetadataNumber | MetadataText
+Ordered: TypeAlias = MetadataNumber | MetadataText
 
 
 class _Part(BaseModel):
@@ -162,8 +161,10 @@ def _opposite_if(wanted: bool, condition: ColumnElement[bool]) -> ColumnElement[
 
 def _equals_any(key: str, values: list[Scalar]) -> ColumnElement[bool]:
     # `@>` on jsonb: a scalar holds its equal, an array each of its elements (PostgreSQL, 8.14.3).
-    wanted = func.jsonb_array_elements(literal(values, JSONB)).column_valued("wanted")
-    found = select(1).select_from(wanted).where(Document.meta[key].contains(wanted))
+    wanted = func.jsonb_array_elements(literal(values, JSONB)).table_valued(
+        column("value", JSONB), name="wanted"
+    )
+    found = select(1).select_from(wanted).where(Document.meta[key].contains(wanted.c.value))
     return found.correlate(Document).exists()
 
 

@@ -60,7 +60,7 @@ class CollectionRepository:
         rows = await self._session.execute(
             statement.order_by(Collection.id).limit(page.fetch_limit)
         )
-        return [CollectionView(*row) for row in rows.tuples()]
+        return [CollectionView(*row) for row in rows]
 
     async def find_visible(
         self, principal: Principal, collection_id: UUID, *, for_update: bool = False
@@ -73,7 +73,7 @@ class CollectionRepository:
         )
         if for_update:
             statement = statement.with_for_update(of=Collection)
-        row = (await self._session.execute(statement)).tuples().one_or_none()
+        row = (await self._session.execute(statement)).one_or_none()
         return None if row is None else CollectionView(*row)
 
     async def hold_for_adding(self, principal: Principal, collection_id: UUID) -> bool:

@@ -76,7 +76,7 @@ class DocumentRepository:
         rows = await self._session.execute(
             statement.order_by(Document.id.desc()).limit(page.fetch_limit)
         )
-        return [DocumentView(*row) for row in rows.tuples()]
+        return [DocumentView(*row) for row in rows]
 
     async def find(
         self, principal: Principal, document_id: UUID, *, for_update: bool = False
@@ -89,7 +89,7 @@ class DocumentRepository:
         )
         if for_update:
             statement = statement.with_for_update(of=Document)
-        row = (await self._session.execute(statement)).tuples().one_or_none()
+        row = (await self._session.execute(statement)).one_or_none()
         return None if row is None else DocumentView(*row)
 
     async def find_version(self, document: Document, number: int) -> DocumentVersion | None:
@@ -152,7 +152,7 @@ class DocumentRepository:
                 CollectionGrant.principal.in_(sorted(principal.names)),
             )
         )
-        return dict(found.tuples().all())
+        return dict(found.all())
 
     async def lock_identity(self, collection_id: UUID, identity: str) -> None:
         """Make uploads of the same document wait for each other until their transactions end."""

@@ -1,0 +1,84 @@
+"""The application with the library in it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from muniment.adapters.originals.filesystem import FilesystemOriginals
+from muniment.app.factory import create_app
+from muniment.app.settings import Settings
+from muniment.identity.idempotency import IdempotencyStore
+from muniment.identity.key_file import KEY_BITS
+from muniment.identity.local_issuer import LocalIssuer
+from muniment.identity.settings import IdentitySettings
+from muniment.kit.clock import SystemClock
+from muniment.library.router.library import router as library
+from muniment.library.service.contents import ContentService
+from muniment.library.service.progress import ProgressService
+from muniment.library.service.uploads import UploadService
+from muniment.library.settings import UploadSettings
+from muniment.postgres.prepared import PreparedReads
+from muniment.profiles.router import router as users
+from tests.library.arrange import Shelf
+from tests.support.app import make_authenticator, served
+from tests.support.database import SETTINGS, TestDatabase
+
+IDENTITY = IdentitySettings(attributes={"department": "str", "clearance": "int"})
+UPLOADS = UploadSettings.model_validate(
+    {"max_bytes": 200_000, "max_files": 3, "max_request_bytes": 400_000}
+)
+READ_HERE = ("text/plain", "text/markdown", "text/html", "application/pdf")
+
+
+@pytest.fixture(scope="session")
+def local_issuer() -> LocalIssuer:
+    """An issuer that may say departments and clearances."""
+    key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    return LocalIssuer(key, IDENTITY, SystemClock())
+
+
+@pytest.fixture(scope="session")
+def originals_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("originals")
+
+
+@pytest.fixture
+def stored(originals_folder: Path) -> Shelf:
+    """The files in the store of originals, counted from the beginning of the test."""
+    return Shelf.of(originals_folder)
+
+
+@pytest.fixture(scope="session")
+async def app(
+    local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
+) -> AsyncIterator[ASGIApp]:
+    """The application with users and the library, its lifespan running."""
+    originals = FilesystemOriginals(originals_folder)
+    clock = SystemClock()
+    idempotency = IdempotencyStore(migrated.serving)
+    uploads = UploadService(
+        migrated.serving, originals, idempotency, UPLOADS, READ_HERE, IDENTITY.attributes
+    )
+    interval = timedelta(milliseconds=20)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
+        async with PreparedReads(migrated.urls.serving, SETTINGS) as reads:
+            yield {
+                "authenticator": make_authenticator(local_issuer, reads, migrated, clock),
+                "transactions": migrated.serving,
+                "idempotency": idempotency,
+                "identity": IDENTITY,
+                "uploads": uploads,
+                "contents": ContentService(migrated.serving, originals, clock),
+                "progress": ProgressService(migrated.serving, clock, interval=interval),
+            }
+
+    async with served(create_app(Settings(), lifespan=lifespan, routers=[users, library])) as asgi:
+        yield asgi
