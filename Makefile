@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DOCS ?= examples/handbook README.md ARCHITECTURE.md docs
+DEMO_DOCS := examples/handbook README.md ARCHITECTURE.md docs/guides docs/decisions
 T ?= tests
 JOBS ?= 2
 
@@ -24,7 +24,9 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml packages/muniment-minilm
 	@touch $@
 
 demo: setup ## ingest real documents and answer questions with citations (DOCS=folder Q="question")
-	@$(BIN)/python -m muniment.cli.demo --docs $(DOCS) $(if $(Q),--question "$(Q)")
+	@if [ -n "$$Q" ]; then set -- --question "$$Q"; \
+	elif [ -z "$$DOCS" ]; then set -- --questions examples/questions.toml; else set --; fi; \
+	$(BIN)/python -m muniment.cli.demo "$$@" $${DOCS:-$(DEMO_DOCS)}
 
 test: setup ## run the tests (T=tests/library for a part)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(T)

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from muniment.app.settings import Settings, read_settings
-from muniment.kit.errors import MunimentError
+from muniment.kit.errors import ConfigurationError, MunimentError
 from muniment.kit.logging import configure_logging
 from muniment.kit.operational import find_operational_rule
 from muniment.kit.problem_document import make_problem
@@ -131,6 +131,8 @@ def _told(error: Exception) -> MunimentError:
     rule = find_operational_rule(error)
     if rule is not None:
         return rule.as_error()
+    if isinstance(error, OSError) and error.filename is not None:
+        return ConfigurationError(f"{error.filename}: {error.strerror}.")
     _log.debug("command_broke", exc_info=error)
     return CommandBrokeError(
         f"Something unexpected broke ({type(error).__name__}).",
