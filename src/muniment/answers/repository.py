@@ -22,17 +22,21 @@ class QuoteRepository:
         self, spans: Sequence[SourceSpan], reach: Reach
     ) -> dict[SourceSpan, SourceQuote]:
         """Read each place from its version; those that the caller may not see are absent."""
-        wanted = func.unnest(
-            literal([span.document_id for span in spans], ARRAY(Uuid())),
-            literal([span.version for span in spans], ARRAY(Integer())),
-            literal([span.start for span in spans], ARRAY(Integer())),
-            literal([span.end for span in spans], ARRAY(Integer())),
-        ).table_valued(
-            column("document_id", Uuid()),
-            column("version", Integer()),
-            column("first", Integer()),
-            column("last", Integer()),
-            name="wanted",
+        wanted = (
+            func.unnest(
+                literal([span.document_id for span in spans], ARRAY(Uuid())),
+                literal([span.version for span in spans], ARRAY(Integer())),
+                literal([span.start for span in spans], ARRAY(Integer())),
+                literal([span.end for span in spans], ARRAY(Integer())),
+            )
+            .table_valued(
+                column("document_id", Uuid()),
+                column("version", Integer()),
+                column("first", Integer()),
+                column("last", Integer()),
+                name="wanted",
+            )
+            .render_derived()
         )
         places = wanted.c
         quote = func.substr(DocumentVersion.text, places.first + 1, places.last - places.first)
