@@ -55,9 +55,7 @@ async def bring_up_to_date(
         _log.info("database_migrated", before=before, after=await migrator.current())
     walls = walls_for(urls)
     async with migrator.connection() as connection:
-        are_up = await walls.are_up(connection)
-        await connection.rollback()
-        if not are_up:
-            async with connection.begin():
+        async with connection.begin():
+            if not await walls.are_up(connection):
                 await walls.apply(connection)
         await ensure_space(connection, identity, vectors)

@@ -1,0 +1,27 @@
+"""What does not fit on a few screens is split by noun."""
+
+from tests.architecture.sources import sources
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 50
+MAX_DEPTH = 3
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    lengths = {source.path: len(source.text.splitlines()) for source in sources()}
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_FILE_LINES} == {}
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    long = [
+        f"{source.path}:{function.lineno} {function.name}"
+        for source in sources()
+        for function in source.functions()
+        if (function.end_lineno or 0) - function.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_no_folder_is_deeper_than_three() -> None:
+    deep = [source.path for source in sources() if source.path.count("/") > MAX_DEPTH]
+    assert deep == []
