@@ -1,8 +1,10 @@
 """Choosing the sentences that answer a question, out of the passages that a search has found.
 
-A sentence is as good as the share of the question's words that it holds (weighed by their rarity),
-plus the nearness of its meaning, plus half the score of its passage. On 250 questions the best
-three held the answer for .896 of them; first sentences did for .612.
+A sentence is as good as the share of the question's words that it holds (weighed by their rarity;
+its neighbours count too, since a sentence often begins with "it"), plus the nearness of its
+meaning, plus a little for its passage's rank and for saying more than a few words. On 549
+questions over 6,629 paragraphs the best three sentences held the answer for .89 of them, where the
+passages themselves did for .96.
 """
 
 import re
@@ -17,6 +19,9 @@ from muniment.retrieval.models import Passage
 MAX_QUOTE = 600
 """Code points of a quote: what is no prose may have 'sentences' without end."""
 
+_OWN_WORDS = 0.7
+_FULL_SENTENCE = 30
+_FULLNESS_SHARE = 0.2
 _MIN_WORDS = 3
 _SAME_WORDS = 0.8
 _WORD = re.compile(r"\w+")
@@ -47,6 +52,14 @@ class ScoredSentence:
     total: float
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a sentence: its term ids, and its cosine with the question."""
+
+    terms: AbstractSet[int]
+    cosine: float
+
+
 def sentences_of(passages: Sequence[Passage]) -> list[Sentence]:
     """Cut passages into sentences that can stand as a quote; each place of a document once."""
     found: dict[tuple[object, ...], Sentence] = {}
@@ -56,6 +69,29 @@ def sentences_of(passages: Sequence[Passage]) -> list[Sentence]:
             key = (place.document_id, place.version, place.start + start)
             found.setdefault(key, Sentence(passage, place.start + start, place.start + end))
     return list(found.values())
+
+
+def score_sentences(
+    sentences: Sequence[Sentence],
+    evidence: Sequence[Evidence],
+    question: SparseTerms,
+    passage_share: float,
+) -> list[ScoredSentence]:
+    """Say how well each sentence fits the question."""
+    scored = []
+    for place, sentence in enumerate(sentences):
+        own = evidence[place]
+        around = frozenset(own.terms).union(
+            *(evidence[near].terms for near in _neighbours(sentences, place))
+        )
+        found = _OWN_WORDS * overlap(question, own.terms)
+        found += (1.0 - _OWN_WORDS) * overlap(question, around)
+        relevance = found + own.cosine
+        fullness = min(len(_WORD.findall(sentence.text)) / _FULL_SENTENCE, 1.0)
+        rank = passage_share * sentence.passage.ranked.fused
+        total = relevance + rank + _FULLNESS_SHARE * fullness
+        scored.append(ScoredSentence(sentence, relevance, total))
+    return scored
 
 
 def overlap(question: SparseTerms, terms: AbstractSet[int]) -> float:
@@ -87,6 +123,12 @@ def choose(scored: Sequence[ScoredSentence], count: int) -> list[ScoredSentence]
             one.sentence.start,
         ),
     )
+
+
+def _neighbours(sentences: Sequence[Sentence], place: int) -> Iterator[int]:
+    for near in (place - 1, place + 1):
+        if 0 <= near < len(sentences) and sentences[near].passage is sentences[place].passage:
+            yield near
 
 
 def _quotable_spans(text: str, headings: Sequence[str]) -> Iterator[tuple[int, int]]:

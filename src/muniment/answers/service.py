@@ -8,10 +8,11 @@ import numpy as np
 import structlog
 
 from muniment.answers.extraction import (
+    Evidence,
     ScoredSentence,
     Sentence,
     choose,
-    overlap,
+    score_sentences,
     sentences_of,
 )
 from muniment.answers.models import Answer, Citation, SourceQuote, SourceSpan
@@ -96,17 +97,20 @@ class AnswerService:
         self, found: Found, sentences: Sequence[Sentence], vectors: Sequence[Vector], salt: bytes
     ) -> list[ScoredSentence]:
         understanding, question = found.ranking.understanding, found.ranking.vector
-        scored = []
-        for sentence, vector in zip(sentences, vectors, strict=True):
-            cosine = 0.0 if question is None else float(np.dot(question, vector))
-            relevance = cosine + self._overlap(understanding, sentence.text, salt)
-            share = self._settings.passage_share * sentence.passage.ranked.score
-            scored.append(ScoredSentence(sentence, relevance, relevance + share))
-        return scored
+        evidence = [
+            Evidence(
+                terms=self._terms(understanding, sentence.text, salt),
+                cosine=0.0 if question is None else float(np.dot(question, vector)),
+            )
+            for sentence, vector in zip(sentences, vectors, strict=True)
+        ]
+        return score_sentences(
+            sentences, evidence, understanding.terms, self._settings.passage_share
+        )
 
-    def _overlap(self, understanding: Understanding, text: str, salt: bytes) -> float:
-        terms = self._lexical.document_weights("", text, understanding.language, salt)
-        return overlap(understanding.terms, frozenset(terms.ids))
+    def _terms(self, understanding: Understanding, text: str, salt: bytes) -> frozenset[int]:
+        weights = self._lexical.document_weights("", text, understanding.language, salt)
+        return frozenset(weights.ids)
 
     async def _cite(
         self, principal: Principal, found: Found, chosen: Sequence[ScoredSentence]

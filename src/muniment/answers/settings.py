@@ -15,10 +15,10 @@ class AnswerSettings(BaseModel):
         default=3, ge=1, le=10, description="How many sentences an answer has at most."
     )
     passage_share: float = Field(
-        default=0.5,
+        default=0.25,
         ge=0.0,
         le=5.0,
-        description="Weight of a passage's own score beside the fit of the sentence.",
+        description="Weight of a passage's own rank beside the fit of the sentence.",
     )
     min_relevance: float = Field(
         default=0.8,
