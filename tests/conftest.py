@@ -9,15 +9,15 @@ import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from starlette.types import ASGIApp
-from tests.support.app import ClientMaker, make_client, running_app
-from tests.support.callers import CallerSpec, Claims
-from tests.support.database import TestDatabase, migrated_database
 
 from muniment.identity.key_file import KEY_BITS
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import SystemClock
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
+from tests.support.app import ClientMaker, make_client, running_app
+from tests.support.callers import CallerSpec, Claims
+from tests.support.database import TestDatabase, migrated_database
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
-from tests.support.demo_app import create_demo_app
-from tests.support.problem_walk import assert_problem, client_of
 
 from muniment.app.settings import Settings
+from tests.support.demo_app import create_demo_app
+from tests.support.problem_walk import assert_problem, client_of
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 import asyncio
 from datetime import timedelta
 
-from tests.support.demo_app import create_demo_app
-from tests.support.problem_walk import client_of
-
 from muniment.app.operations import Readiness, ReadinessCheck
 from muniment.kit.errors import ConfigurationError
+from tests.support.demo_app import create_demo_app
+from tests.support.problem_walk import client_of
 
 
 async def fine() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from joserfc.jwk import RSAKey
+
+from muniment.identity.refusals import Reason
 from tests.support.fake_idp import (
     ABSENT,
     AUDIENCE,
@@ -20,8 +22,6 @@ from tests.support.fake_idp import (
     kid_of,
     sign,
 )
-
-from muniment.identity.refusals import Reason
 
 Forge = Callable[[FakeIdp], str]
 

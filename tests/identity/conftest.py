@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 
 import pytest
-from tests.support.fake_idp import AUDIENCE, CLIENT, ISSUER, FakeIdp
-from tests.support.fixed_clock import FixedClock
 
 from muniment.identity.issuers import TrustedIssuer, TrustedIssuers
 from muniment.identity.keys import StaticKeySource
 from muniment.identity.settings import AttributeType, IssuerSettings
 from muniment.identity.verifier import TokenVerifier
+from tests.support.fake_idp import AUDIENCE, CLIENT, ISSUER, FakeIdp
+from tests.support.fixed_clock import FixedClock
 
 DECLARED: Mapping[str, AttributeType] = {"department": "str", "clearance": "int"}
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
-from tests.support.fake_idp import AUDIENCE
 
 from muniment.identity.assertions import attributes_of, groups_of, organisations_of, roles_of
 from muniment.identity.issuers import Assertable, TrustedIssuer
+from tests.support.fake_idp import AUDIENCE
 
 
 def with_assertable(

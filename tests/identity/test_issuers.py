@@ -1,10 +1,10 @@
 import pytest
-from tests.support.fake_idp import AUDIENCE, CLIENT, ISSUER
 
 from muniment.identity.issuers import TrustedIssuer, TrustedIssuers
 from muniment.identity.keys import StaticKeySource
 from muniment.identity.settings import IssuerSettings
 from muniment.kit.errors import ConfigurationError
+from tests.support.fake_idp import AUDIENCE, CLIENT, ISSUER
 
 
 class TestTrustedIssuer:

@@ -3,9 +3,9 @@ from collections.abc import Callable, Mapping
 import pytest
 from joserfc.jwk import Key, OKPKey, RSAKey
 from structlog.testing import capture_logs
-from tests.support.fake_idp import ABSENT, FakeIdp, changed, kid_of
 
 from muniment.identity.keys import StaticKeySource, UnusableKeyError, VerificationKey, read_keys
+from tests.support.fake_idp import ABSENT, FakeIdp, changed, kid_of
 
 Jwk = Mapping[str, object]
 

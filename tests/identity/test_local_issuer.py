@@ -4,8 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.fake_idp import FakeIdp
-from tests.support.fixed_clock import FixedClock
 
 from muniment.identity.errors import InvalidTokenError
 from muniment.identity.issuers import TrustedIssuer, TrustedIssuers
@@ -14,6 +12,8 @@ from muniment.identity.settings import IdentitySettings
 from muniment.identity.tenants import resolve_tenant
 from muniment.identity.verifier import TokenVerifier
 from muniment.kit.errors import InvalidInputError
+from tests.support.fake_idp import FakeIdp
+from tests.support.fixed_clock import FixedClock
 
 
 @pytest.fixture(scope="module")

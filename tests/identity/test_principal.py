@@ -1,12 +1,12 @@
 from uuid import UUID
 
 import pytest
-from tests.support.fake_idp import CLIENT, ISSUER, FakeIdp
 
 from muniment.identity.errors import PermissionDeniedError
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal, ensure
 from muniment.identity.verifier import TokenVerifier
+from tests.support.fake_idp import CLIENT, ISSUER, FakeIdp
 
 USER_ID = UUID("0192f4c4-7d3a-7a41-8f52-0a4d3c1b2e9f")
 

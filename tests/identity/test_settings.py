@@ -3,10 +3,10 @@ from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
-from tests.support.fake_idp import AUDIENCE, ISSUER, changed
 
 from muniment.identity.permissions import DEFAULT_ROLES, Permission
 from muniment.identity.settings import IdentitySettings, IssuerSettings, WebSignInSettings
+from tests.support.fake_idp import AUDIENCE, ISSUER, changed
 
 MINIMAL: Mapping[str, object] = {
     "issuer": ISSUER,

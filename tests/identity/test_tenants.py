@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.fake_idp import CLIENT, FakeIdp
 
 from muniment.identity.errors import TenantRequiredError
 from muniment.identity.issuers import TenantRule, TrustedIssuer
 from muniment.identity.tenants import resolve_tenant
 from muniment.identity.verifier import TokenVerifier
+from tests.support.fake_idp import CLIENT, FakeIdp
 
 SERVICE = "muniment-service"
 BY_ORGANISATION = TenantRule(

@@ -1,9 +1,8 @@
 from datetime import timedelta
 from threading import Thread
 
-from tests.support.fixed_clock import FixedClock
-
 from muniment.identity.token_cache import TokenCache
+from tests.support.fixed_clock import FixedClock
 
 MINUTE = timedelta(minutes=1)
 

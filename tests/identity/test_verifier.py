@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
-from tests.identity.attacks import ATTACKS, Attack
-from tests.support.fake_idp import ABSENT, AUDIENCE, CLIENT, ISSUER, FakeIdp, compact_json
-from tests.support.fixed_clock import FixedClock
 
 from muniment.identity.errors import InvalidTokenError
 from muniment.identity.issuers import TrustedIssuer, TrustedIssuers
 from muniment.identity.keys import VerificationKey
 from muniment.identity.verifier import TokenVerifier
 from muniment.kit.errors import UnavailableError
+from tests.identity.attacks import ATTACKS, Attack
+from tests.support.fake_idp import ABSENT, AUDIENCE, CLIENT, ISSUER, FakeIdp, compact_json
+from tests.support.fixed_clock import FixedClock
 
 BENIGN: dict[str, Callable[[FakeIdp], str]] = {
     "as Keycloak sends it": lambda idp: idp.token(),

@@ -1,8 +1,6 @@
 from uuid import UUID
 
 import pytest
-from tests.support.demo_app import KNOWN, create_demo_app
-from tests.support.problem_walk import assert_problem, client_of
 
 from muniment.kit.errors import MalformedRequestError
 from muniment.kit.etag import (
@@ -11,6 +9,8 @@ from muniment.kit.etag import (
     PreconditionRequiredError,
     make_etag,
 )
+from tests.support.demo_app import KNOWN, create_demo_app
+from tests.support.problem_walk import assert_problem, client_of
 
 ETAG = make_etag(UUID(int=10), 3)
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
-from tests.support.demo_app import KNOWN, create_demo_app
-from tests.support.problem_walk import assert_problem, client_of
 
 from muniment.app.settings import Settings
+from tests.support.demo_app import KNOWN, create_demo_app
+from tests.support.problem_walk import assert_problem, client_of
 
 NOTE = f"/api/v1/notes/{KNOWN}"
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.demo_app import create_demo_app
-from tests.support.problem_walk import assert_problem, client_of
 
 from muniment.kit.pagination import InvalidCursorError, Ordering, PageRequest
+from tests.support.demo_app import create_demo_app
+from tests.support.problem_walk import assert_problem, client_of
 
 BY_NAME = Ordering("people.name", (str, int))
 BY_TIME = Ordering("people.time", (datetime, UUID))

@@ -22,7 +22,7 @@ from muniment.postgres.migrator import (
 from tests.support.database import TestDatabase, migrate, walls_of
 from tests.support.wall_rows import acl_of, add_document, add_grant, add_library
 
-FIRST = "2026_11_23_0100"
+FIRST = "2026_11_23_0102"
 TABLES = {table.name for table in all_tables().tables.values()}
 
 

@@ -7,8 +7,6 @@ from typing import Protocol, Unpack
 import httpx2
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.support.callers import CallerSpec, Claims, bearer, mint
-from tests.support.database import SETTINGS, TestDatabase
 
 from muniment.app.factory import create_app
 from muniment.app.settings import Settings
@@ -22,6 +20,8 @@ from muniment.identity.verifier import TokenVerifier
 from muniment.kit.clock import Clock
 from muniment.postgres.prepared import PreparedReads
 from muniment.profiles.router import router as users
+from tests.support.callers import CallerSpec, Claims, bearer, mint
+from tests.support.database import SETTINGS, TestDatabase
 
 BASE_URL = "http://127.0.0.1"
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
+
 from tests.support.fixed_clock import FixedClock
 
 ISSUER: Final = "https://sso.example.com/realms/muniment"

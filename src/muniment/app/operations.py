@@ -48,7 +48,7 @@ class Readiness:
         except TimeoutError:
             _log.warning("readiness_check_timed_out", check=check.name)
             return "There was no answer in time."
-        except Exception as error:  # noqa: BLE001 - boundary: driver texts may hold secrets
+        except Exception as error:  # noqa: BLE001 # boundary: driver texts may hold secrets
             _log.warning("readiness_check_failed", check=check.name, exc_info=error)
             return "It failed; the log has the details."
         return "ok"

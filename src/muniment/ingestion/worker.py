@@ -149,8 +149,6 @@ class Worker:
                 if not await jobs.extend(session, job, self._settings.lease):
                     raise jobs.FenceLostError(f"Job {job.id} was taken over by another worker.")
 
-    async def _put_back(
-        self, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)
-    ) -> None:
+    async def _put_back(self, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)) -> None:
         async with self._transactions.begin(None) as session:
             await jobs.release(session, job, reason, wait)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ByteSize
-from tests.support.documents import package, paragraph, wordml, write_bomb, write_docx
 
 from muniment.adapters.parsers.docx import DocxParser, DocxParserSettings
 from muniment.ports.parsing import ParsedDocument, ParseError
+from tests.support.documents import package, paragraph, wordml, write_bomb, write_docx
 
 TEXT = """The charter
 

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from tests.support.documents import write_pdf, write_pdf_lines
 
 from muniment.adapters.parsers.pdf import PdfParser
 from muniment.ports.parsing import ParsedDocument, ParseError
+from tests.support.documents import write_pdf, write_pdf_lines
 
 SENTENCE = "The toll of the bridge was granted to the town in 1215 by the king of the realm. "
 

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 import uvloop
+
+from muniment.ingestion.parsing.pool import ParserPool
+from muniment.ingestion.parsing.settings import ParsingSettings
+from muniment.ports.media_types import HEAD_BYTES, media_type_for
+from muniment.ports.parsing import ParsedDocument, ParseError
 from tests.support.documents import (
     package,
     paragraph,
@@ -16,12 +21,7 @@ from tests.support.documents import (
     write_pdf_lines,
 )
 
-from muniment.ingestion.parsing.pool import ParserPool
-from muniment.ingestion.parsing.settings import ParsingSettings
-from muniment.ports.media_types import HEAD_BYTES, media_type_for
-from muniment.ports.parsing import ParsedDocument, ParseError
-
-NOISE = random.Random(7).randbytes(50_000)  # noqa: S311 - the same noise every time
+NOISE = random.Random(7).randbytes(50_000)
 XXE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 
 
@@ -37,7 +37,7 @@ def truncated_pdf(path: Path) -> None:
 def flipped_pdf(path: Path) -> None:
     write_pdf(path, [[("BodyText", "words " * 500)]] * 20)
     raw = bytearray(path.read_bytes())
-    dice = random.Random(3)  # noqa: S311 - the same flips every time
+    dice = random.Random(3)
     for _ in range(300):
         raw[dice.randrange(len(raw))] = dice.randrange(256)
     path.write_bytes(raw)

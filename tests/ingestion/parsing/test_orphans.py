@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.ingestion.parsing.conftest import ROGUE, Act
 
 from muniment.ingestion.parsing.wire import ParseRequest, Start, pack
+from tests.ingestion.parsing.conftest import ROGUE, Act
 
 PARENT = """
 import asyncio, sys

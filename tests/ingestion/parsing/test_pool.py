@@ -6,13 +6,13 @@ from pathlib import Path
 import psutil
 import pytest
 from pydantic import ByteSize
-from tests.ingestion.parsing.conftest import ROGUE, Act
 
 from muniment.ingestion.parsing.failures import ParsersUnavailableError
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.parsing.wire import ParserSelection
 from muniment.ports.parsing import ParseError
+from tests.ingestion.parsing.conftest import ROGUE, Act
 
 TYPE = "test/rogue"
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.postgres.embedded.processes import attach_elsewhere, is_up, leave, python_path
 
 from muniment.postgres.embedded.accounts import ServerAccount, account_of, borrowed_account
 from muniment.postgres.embedded.binaries import find_binaries, reachable_binaries
 from muniment.postgres.embedded.errors import AccountError, StorageError
 from muniment.postgres.embedded.files import DataFolder
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
+from tests.postgres.embedded.processes import attach_elsewhere, is_up, leave, python_path
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change accounts")
 NOBODY = 65534

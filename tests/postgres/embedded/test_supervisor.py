@@ -12,13 +12,6 @@ import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
-from tests.postgres.embedded.processes import (
-    attach_elsewhere,
-    is_up,
-    leave,
-    postmaster,
-    session_of,
-)
 
 from muniment.postgres.embedded.errors import (
     EmbeddedPostgresError,
@@ -26,6 +19,13 @@ from muniment.postgres.embedded.errors import (
     StorageError,
 )
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
+from tests.postgres.embedded.processes import (
+    attach_elsewhere,
+    is_up,
+    leave,
+    postmaster,
+    session_of,
+)
 
 
 async def value_of(url: str, query: str) -> object:
@@ -204,7 +204,7 @@ class TestAfterTheWorst:
 
     async def test_a_half_made_cluster_is_made_anew(self, root: Path) -> None:
         attaching = asyncio.ensure_future(attach_elsewhere(root / "pg"))
-        while not list((root / "pg").glob("unfinished-*/global")):  # noqa: ASYNC110 - no event
+        while not list((root / "pg").glob("unfinished-*/global")):
             await asyncio.sleep(0.001)
         child = next(c for c in psutil.Process().children() if str(root / "pg") in c.cmdline())
         child.kill()

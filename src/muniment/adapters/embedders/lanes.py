@@ -20,7 +20,7 @@ class _Call(Generic[ResultT]):
             return
         try:
             result = self.work()
-        except BaseException as error:  # noqa: BLE001 - boundary: it is for whoever waits
+        except BaseException as error:  # noqa: BLE001 # boundary: it is for whoever waits
             self.outcome.set_exception(error)
         else:
             self.outcome.set_result(result)

@@ -96,7 +96,7 @@ def _answer(shelf: ParserShelf, request: ParseRequest) -> bytes:
         return _failure(error)
     except MemoryError:
         return _failure(out_of_memory())
-    except Exception:  # noqa: BLE001 - boundary: what a parser raises is the document's failure
+    except Exception:  # noqa: BLE001 # boundary: what a parser raises is the document's failure
         traceback.print_exc()  # standard error is in the parent's log
         return _failure(broken_off())
 

@@ -147,7 +147,7 @@ class ParserProcess:
         child = cls(transport, pipes, settings)
         try:
             await child._load(parsers)
-        except BaseException:
+        except BaseException:  # boundary: passed on; no child outlives its failed start
             await child.stop()
             raise
         return child

@@ -105,7 +105,7 @@ class UploadService:
     ) -> UploadedDocuments:
         try:
             uploaded = await self._commit(principal, collection_id, form)
-        except BaseException:
+        except BaseException:  # boundary: passed on; the key is free for another try
             await self._idempotency.abandon(ticket)
             raise
         body = uploaded.model_dump_json(exclude_unset=True).encode()
@@ -132,5 +132,5 @@ class UploadService:
         for original in form.originals():
             try:
                 await asyncio.shield(self._originals.delete(original.key))
-            except Exception:  # noqa: BLE001 - boundary: what broke the upload is what counts
+            except Exception:  # noqa: BLE001 # boundary: what broke the upload is what counts
                 _log.exception("original_left_behind", key=original.key)

@@ -141,6 +141,6 @@ def _copy_whole(package: Path, target: Path) -> None:
             if not path.is_symlink():
                 path.chmod(_mode_for_all(path))
         temporary.replace(target)
-    except BaseException:
+    except BaseException:  # boundary: passed on; no half copy stays
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -86,7 +86,7 @@ def write_private(path: Path, text: str, account: ServerAccount | None = None) -
             target.flush()
             os.fsync(target.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException:  # boundary: passed on; no half-written secret stays
         temporary.unlink(missing_ok=True)
         raise
 

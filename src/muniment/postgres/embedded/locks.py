@@ -27,7 +27,7 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    except BaseException:
+    except BaseException:  # boundary: passed on; the descriptor is not left open
         os.close(descriptor)
         raise
     return descriptor

@@ -1,6 +1,6 @@
 """Functions and triggers: effective principals of documents, sign-in, erasure.
 
-Revision 2026_11_23_0110, after 2026_11_23_0100. The functions run with the rights of the owner,
+Revision 2026_11_23_0110, after 2026_11_23_0102. The functions run with the rights of the owner,
 because they must see rows that the serving role may not; each looks at one tenant only. Temporary
 tables come last in their search path, else a caller could put tables of their own in front.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from alembic import op
 
 revision: str = "2026_11_23_0110"
-down_revision: str | None = "2026_11_23_0100"
+down_revision: str | None = "2026_11_23_0102"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
