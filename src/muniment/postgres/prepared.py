@@ -4,6 +4,7 @@ One such read costs a quarter of the same read through the ORM. The driver has n
 information, so it is met here and nowhere else.
 """
 
+import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from muniment.kit.errors import UnavailableError
 from muniment.postgres.engine import engine_url
 from muniment.postgres.settings import DatabaseSettings
 
+_CONNECT_TIMEOUT_S = 10
 _NO_ANSWER = "The database does not answer."
 _BROKEN = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
 """What a statement meets when its connection was cut, as by a restart of the server."""
@@ -31,12 +33,18 @@ _AWAY = (
 
 
 class PreparedReads:
-    """A small pool of connections of the serving role that run prepared, read-only statements."""
+    """A few connections of the serving role that run prepared, read-only statements.
+
+    Not the driver's own pool: what that does around a statement (a proxy object, a reset, a timer)
+    costs as much as the statement, and a read that changes nothing needs none of it.
+    """
 
     def __init__(self, address: SecretStr, settings: DatabaseSettings) -> None:
         self._url = engine_url(address).set(drivername="postgresql")
         self._settings = settings
-        self._pool: asyncpg.Pool | None = None
+        self._slots = asyncio.Semaphore(max(2, settings.pool_size // 2))
+        self._idle: list[asyncpg.Connection] = []
+        self._is_open = False
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -51,61 +59,82 @@ class PreparedReads:
         await self.close()
 
     async def open(self) -> None:
-        """Open the pool with one connection. Raises UnavailableError."""
-        query = dict(self._url.query)
-        ssl = query.pop("ssl", None)
-        host = query.pop("host", None)
-        pool = asyncpg.create_pool(
-            host=host or self._url.host,
-            port=self._url.port,
-            user=self._url.username,
-            password=self._url.password,
-            database=self._url.database,
-            ssl=ssl,
-            min_size=1,
-            max_size=max(2, self._settings.pool_size // 2),
-            command_timeout=self._settings.statement_timeout.total_seconds(),
-            statement_cache_size=0 if self._settings.pooler else 256,
-            init=_register_json,
-            reset=_keep,
-        )
+        """Open the first connection. Raises UnavailableError."""
         try:
-            self._pool = await pool
+            self._idle.append(await self._connect())
         except _AWAY as error:
             raise UnavailableError(_NO_ANSWER) from error
+        self._is_open = True
 
     async def close(self) -> None:
-        """Close every connection."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        """Close every connection; one that is in use is closed when it comes back."""
+        self._is_open = False
+        while self._idle:
+            await self._idle.pop().close(timeout=1)
 
     async def row(self, statement: str, *values: object) -> Mapping[str, object] | None:
         """Run a statement and give its first row. Raises UnavailableError.
 
         A read changes nothing, so one whose connection broke is tried again on another.
         """
-        if self._pool is None:
+        if not self._is_open:
             raise UnavailableError("The database connection is not open.")
         try:
-            try:
-                row = await self._pool.fetchrow(statement, *values)
-            except _BROKEN:
-                row = await self._pool.fetchrow(statement, *values)
+            async with self._slots:
+                try:
+                    row = await self._fetch(statement, values)
+                except _BROKEN:
+                    row = await self._fetch(statement, values)
         except _AWAY as error:
             raise UnavailableError(_NO_ANSWER) from error
         return None if row is None else dict(row)
 
+    async def _fetch(self, statement: str, values: tuple[object, ...]) -> asyncpg.Record | None:
+        connection = await self._take()
+        try:
+            row = await connection.fetchrow(statement, *values)
+        except asyncpg.PostgresError:
+            self._put_back(connection)
+            raise
+        except BaseException:  # boundary: passed on; nobody knows what a broken-off read left
+            connection.terminate()
+            raise
+        self._put_back(connection)
+        return row
 
-async def _register_json(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads
-    )
+    def _put_back(self, connection: asyncpg.Connection) -> None:
+        if self._is_open and not connection.is_closed():
+            self._idle.append(connection)
+        else:
+            connection.terminate()
+
+    async def _take(self) -> asyncpg.Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await self._connect()
+
+    async def _connect(self) -> asyncpg.Connection:
+        query = dict(self._url.query)
+        ssl = query.pop("ssl", None)
+        host = query.pop("host", None)
+        connection = await asyncpg.connect(
+            host=host or self._url.host,
+            port=self._url.port,
+            user=self._url.username,
+            password=self._url.password,
+            database=self._url.database,
+            ssl=ssl,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=self._settings.statement_timeout.total_seconds(),
+            statement_cache_size=0 if self._settings.pooler else 256,
+        )
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads
+        )
+        return connection
 
 
 def _dump(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-async def _keep(_connection: asyncpg.Connection) -> None:
-    """Leave the connection as it is: single reads change nothing that would need a reset."""
