@@ -51,11 +51,9 @@ def last_name(node: ast.expr) -> str:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Parse every module of the product but the revisions, which are history and not design."""
+    """Parse every module of the product."""
     found = []
     for path in sorted(ROOT.rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        if not name.startswith("postgres/migrations/versions/"):
-            text = path.read_text("utf-8")
-            found.append(Source(name, text, ast.parse(text)))
+        text = path.read_text("utf-8")
+        found.append(Source(path.relative_to(ROOT).as_posix(), text, ast.parse(text)))
     return tuple(found)

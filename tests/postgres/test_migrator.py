@@ -16,13 +16,15 @@ from muniment.postgres.migrator import (
     MigrationLockedError,
     Migrator,
     SchemaMismatchError,
+    UnknownRevisionError,
     ensure_current,
     state_of,
 )
 from tests.support.database import TestDatabase, migrate, walls_of
 from tests.support.wall_rows import acl_of, add_document, add_grant, add_library
 
-FIRST = "2026_11_23_0102"
+SCRIPT = ScriptDirectory(str(SCRIPTS))
+PREVIOUS = [script.revision for script in SCRIPT.walk_revisions()][1]
 TABLES = {table.name for table in all_tables().tables.values()}
 
 
@@ -99,7 +101,7 @@ class TestUpgrade:
         with pytest.raises(DBAPIError, match="muniment_erase_account"):
             await migrator_of(empty).upgrade()
 
-        assert await migrator_of(empty).current() == FIRST
+        assert await migrator_of(empty).current() == PREVIOUS
         assert await function_names(empty) == {"muniment_erase_account"}
 
     async def test_runs_without_row_security_so_that_a_filtered_backfill_fails(
@@ -110,6 +112,34 @@ class TestUpgrade:
                 text("select current_setting('row_security'), current_setting('lock_timeout')")
             )
             assert settings.one() == ("off", "5s")
+
+
+class TestGoTo:
+    @pytest.mark.parametrize("revision", [PREVIOUS, "base", "head"])
+    async def test_goes_forwards_and_back(self, empty: DatabaseUrls, revision: str) -> None:
+        expected = {"base": None, "head": Migrator.head()}.get(revision, revision)
+
+        await migrator_of(empty).go_to(revision)
+        assert await migrator_of(empty).current() == expected
+        await migrator_of(empty).go_to("head")
+        await migrator_of(empty).go_to(revision)
+
+        assert await migrator_of(empty).current() == expected
+
+    async def test_names_the_revisions_there_are(self, empty: DatabaseUrls) -> None:
+        with pytest.raises(UnknownRevisionError, match="no revision 1999") as refusal:
+            await migrator_of(empty).go_to("1999")
+
+        assert refusal.value.hint is not None
+        assert PREVIOUS in refusal.value.hint
+
+    async def test_leaves_a_newer_programs_database_alone(self, empty: DatabaseUrls) -> None:
+        await migrate(empty)
+        async with owner_of(empty).begin() as owner:
+            await owner.execute(text("update alembic_version set version_num = '2099_01_01_0000'"))
+
+        with pytest.raises(SchemaMismatchError, match="does not know"):
+            await migrator_of(empty).go_to("base")
 
 
 class TestCompare:
@@ -144,11 +174,11 @@ class TestCompare:
 
 class TestRevisions:
     def test_have_a_single_head(self) -> None:
-        assert ScriptDirectory(str(SCRIPTS)).get_heads() == [Migrator.head()]
+        assert SCRIPT.get_heads() == [Migrator.head()]
 
     @pytest.mark.parametrize(
         ("revision", "state"),
-        [(None, "empty"), (FIRST, "older"), ("2099_01_01_0000", "unknown")],
+        [(None, "empty"), (PREVIOUS, "older"), ("2099_01_01_0000", "unknown")],
     )
     def test_tell_what_stands_in_the_database(self, revision: str | None, state: str) -> None:
         assert state_of(revision) == state
@@ -160,7 +190,7 @@ class TestRevisions:
         ("revision", "detail", "hint"),
         [
             (None, "has no tables yet", "Run `muniment migrate`."),
-            (FIRST, f"older revision {FIRST}", "Run `muniment migrate`."),
+            (PREVIOUS, f"older revision {PREVIOUS}", "Run `muniment migrate`."),
             ("2099_01_01_0000", "which this version does not know", "Install the newer version"),
         ],
     )

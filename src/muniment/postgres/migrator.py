@@ -95,7 +95,10 @@ class Migrator:
             )
         order = [*known, "base"]
         wanted = order[0] if revision == "head" else revision
-        if order.index(wanted) > order.index(await self.current() or "base"):
+        current = await self.current() or "base"
+        if current not in order:
+            ensure_current(current)
+        if order.index(wanted) > order.index(current):
             await self.downgrade(revision)
         else:
             await self.upgrade(revision)
