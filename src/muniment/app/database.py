@@ -1,11 +1,13 @@
 """Which database this process works on, and its way to the newest schema."""
 
+import asyncio
 import importlib.resources
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
+from muniment.app.folder import make_data_folder
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
 from muniment.index.settings import VectorSettings
@@ -24,6 +26,7 @@ _log = structlog.get_logger(__name__)
 async def database_addresses(settings: Settings) -> AsyncIterator[DatabaseUrls]:
     """Give the addresses of the three roles; the embedded PostgreSQL runs as long as the block."""
     configured = settings.database
+    await asyncio.to_thread(make_data_folder, settings.data_dir)
     if configured.url is None:
         folder = settings.data_dir / "postgres"
         async with EmbeddedPostgres(folder, fsync=configured.embedded_fsync) as embedded:

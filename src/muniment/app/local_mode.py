@@ -2,6 +2,7 @@
 
 import asyncio
 
+from muniment.app.folder import make_data_folder
 from muniment.app.settings import Settings
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.kit.clock import Clock
@@ -24,6 +25,7 @@ async def load_local_issuer(settings: Settings, clock: Clock) -> LocalIssuer:
             f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",
             hint="Set server.host to 127.0.0.1, or configure an issuer under [[identity.issuers]].",
         )
+    await asyncio.to_thread(make_data_folder, settings.data_dir)
     return await asyncio.to_thread(
         LocalIssuer.load_or_create, settings.data_dir / "keys", settings.identity, clock
     )

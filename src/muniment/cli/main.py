@@ -83,6 +83,11 @@ COMMANDS = (
         "Bring the database's tables, policies and indexes to this version.",
     ),
     Command(
+        "eval",
+        "muniment.cli.evaluating:evaluate",
+        "Measure search and answers on a data set in BEIR layout, in a tenant made for it.",
+    ),
+    Command(
         "doctor",
         "muniment.cli.examining:doctor",
         "Say in one sentence each what is wrong with the installation.",

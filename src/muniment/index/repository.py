@@ -81,6 +81,10 @@ _COUNT_TERMS = text(
     on conflict (tenant_id, term) do update set chunks = counted.chunks + excluded.chunks
     """
 )
+_FORGET_TERMS = text(
+    "delete from lex_term where tenant_id = :tenant_id and term = any(cast(:terms as int[]))"
+    " and chunks <= 0"
+)
 _COUNT_CHUNKS = text(
     """
     insert into lex_total as counted (tenant_id, chunks) values (:tenant_id, :chunks)
@@ -166,6 +170,9 @@ class IndexWriter:
                 "counts": list(changed.values()),
             }
             await self._session.execute(_COUNT_TERMS, values)
+        forgotten = [term for term, count in changed.items() if count < 0]
+        if forgotten:
+            await self._session.execute(_FORGET_TERMS, {"tenant_id": tenant_id, "terms": forgotten})
         if chunks:
             await self._session.execute(_COUNT_CHUNKS, {"tenant_id": tenant_id, "chunks": chunks})
 
