@@ -7,6 +7,8 @@ and what runs jobs (`open_worker`). Nothing that serves holds the worker's conne
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -14,7 +16,7 @@ from muniment.answers.service import AnswerService
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
 from muniment.identity.authentication import Authenticator
-from muniment.identity.idempotency import IdempotencyStore
+from muniment.identity.idempotency import IdempotencyStore, purge_expired
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.repository import AccountRepository
@@ -25,6 +27,7 @@ from muniment.index.lexical import LexicalModel
 from muniment.index.pgvector import PgVectorStore
 from muniment.index.spaces import find_space
 from muniment.index.terms import TermAnalyzer
+from muniment.ingestion.chores import Chore
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.tasks import IngestDocument, PurgeDocument, PurgeOriginal
@@ -178,7 +181,13 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
         }
-        yield Working(Worker(transactions, kinds, settings.ingestion), parsers)
+        worker = Worker(transactions, kinds, settings.ingestion, chores=_chores(transactions))
+        yield Working(worker, parsers)
+
+
+def _chores(transactions: Transactions) -> list[Chore]:
+    purge = partial(purge_expired, transactions)
+    return [Chore("purge_idempotency_keys", timedelta(hours=1), purge)]
 
 
 async def _ensure_fit(engine: AsyncEngine, worker: str | None = None) -> None:

@@ -8,12 +8,13 @@ worker had not committed is gone; what it commits late, the fence refuses.
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
+from muniment.ingestion.chores import Chore, keep_doing
 from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.ids import new_id
 from muniment.ports.jobs import ClaimedJob
@@ -45,11 +46,13 @@ class Worker:
         kinds: Mapping[str, JobKind],
         settings: IngestionSettings,
         backoff: jobs.Backoff | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self._transactions = transactions
         self._kinds = kinds
         self._settings = settings
         self._backoff = backoff or jobs.Backoff()
+        self._chores = chores
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
         self._bell = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -67,10 +70,11 @@ class Worker:
         """Work until `stop`."""
         _log.info("worker_started", worker=self._name, concurrency=self._settings.concurrency)
         async with asyncio.TaskGroup() as group:
-            slots = [group.create_task(self._slot()) for _ in range(self._settings.concurrency)]
+            tasks = [group.create_task(self._slot()) for _ in range(self._settings.concurrency)]
+            tasks += [group.create_task(keep_doing(chore)) for chore in self._chores]
             await self._stopping.wait()
-            for slot in slots:
-                slot.cancel()
+            for task in tasks:
+                task.cancel()
         _log.info("worker_stopped", worker=self._name)
 
     async def run_one(self) -> bool:

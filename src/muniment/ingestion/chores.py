@@ -1,0 +1,36 @@
+"""What a worker does from time to time beside its jobs, such as sweeping out what has expired."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A small piece of work that is due again and again.
+
+    Every worker does all of them, and none knows of the others: a chore that is done twice, or by
+    two workers at once, has to leave what one would have left.
+    """
+
+    name: str
+    interval: timedelta
+    work: Callable[[], Awaitable[object]]
+
+
+async def keep_doing(chore: Chore) -> None:
+    """Do a chore now and after every interval, until cancelled.
+
+    It begins at once, so that a worker that never lives as long as the interval does it as well.
+    """
+    while True:
+        try:
+            await chore.work()
+        except Exception:  # noqa: BLE001 # boundary: a chore that fails ends no worker
+            _log.warning("chore_failed", chore=chore.name, exc_info=True)
+        await asyncio.sleep(chore.interval.total_seconds())
