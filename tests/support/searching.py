@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Self
 
 from fastapi import FastAPI
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
@@ -90,24 +88,6 @@ async def asking_app(shelf: Shelf, issuer: LocalIssuer) -> AsyncIterator[ASGIApp
     app = create_app(Settings(), lifespan=lifespan, routers=[search, answers])
     async with served(app) as asgi:
         yield asgi
-
-
-class StatementLog:
-    """The statements that an engine has sent since it was opened."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine.sync_engine
-        self.statements: list[str] = []
-
-    def __enter__(self) -> Self:
-        event.listen(self._engine, "before_cursor_execute", self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self._engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        self.statements.append(statement)
 
 
 def engine_of(database: TestDatabase) -> AsyncEngine:

@@ -43,7 +43,7 @@ class EvaluationCorpus:
         transactions: Transactions,
         originals: Originals,
         worker: WorksOffJobs,
-        concurrency: int = 4,
+        concurrency: int = 2,
     ) -> None:
         self._transactions = transactions
         self._originals = originals
