@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -22,15 +22,15 @@ from muniment.identity.principal import Principal
 from muniment.kit.ids import new_id
 from muniment.ports.vectors import Mode
 
+_MODES: tuple[Mode, ...] = ("hybrid", "lexical", "dense")
+
 
 async def evaluate(
     place: Place,
     dataset: Annotated[
         Path, typer.Argument(help="Folder with corpus.jsonl, queries.jsonl and qrels.tsv.")
     ],
-    mode: Annotated[
-        list[Mode] | None, typer.Option("--mode", help="Which arms run; may be given again.")
-    ] = None,
+    mode: Annotated[Mode, typer.Option("--mode", help="Which arms run.")] = "hybrid",
     every_mode: Annotated[
         bool, typer.Option("--all-modes", help="Measure each arm alone as well.")
     ] = False,
@@ -38,7 +38,7 @@ async def evaluate(
 ) -> None:
     """Measure search and answers on a data set in BEIR layout, in a tenant made for it."""
     loaded = await asyncio.to_thread(load_dataset, dataset)
-    modes = tuple(get_args(Mode)) if every_mode else tuple(mode or ("hybrid",))
+    modes = _MODES if every_mode else (mode,)
     async with open_product(place) as product:
         scores = await _run(product, loaded, modes)
     if as_json:
