@@ -1,0 +1,157 @@
+"""A corpus of 10,000 chunks behind walls, written as the worker would, without its parsers.
+
+Half of the documents are one caller's, a tenth another's, a hundredth a third's; the rest is
+nobody's of these. Texts and vectors are made up: what is measured is the cost of finding.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx2
+from pydantic import SecretStr
+
+from bench.texts import Writer
+from muniment.adapters.embedders.hashing import HashingEmbedder, HashingSettings
+from muniment.app.tables import all_tables
+from muniment.index.chunking import ChunkSpan
+from muniment.index.lexical import LexicalModel
+from muniment.index.repository import ChunkOwner, IndexedChunk, IndexWriter
+from muniment.index.spaces import EmbeddingSpaceRef, find_space
+from muniment.index.terms import TermAnalyzer, tenant_salt
+from muniment.kit.ids import new_id
+from muniment.library.models import Collection, Document, DocumentVersion
+from muniment.postgres.embedded.supervisor import EmbeddedUrls
+from muniment.postgres.engine import create_engine
+from muniment.postgres.settings import DatabaseSettings
+from muniment.postgres.unit_of_work import Transactions
+from tests.support.product_process import ProductProcess
+
+SHARES = {"half": 0.5, "tenth": 0.1, "hundredth": 0.01}
+"""Each caller and what part of the corpus it may read."""
+
+_CHUNKS_EACH = 5
+_CHUNK_BYTES = 900
+_DOCUMENTS_IN_COMMIT = 50
+_LANGUAGE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who searches, with the collection that they own."""
+
+    token: str
+    name: str
+    """The principal name that the walls know them by."""
+    tenant_id: int
+    user_id: UUID
+    collection_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What was written."""
+
+    callers: Mapping[str, Caller]
+    space: EmbeddingSpaceRef
+
+
+class CorpusWriter:
+    """Writes documents as they are after ingestion."""
+
+    def __init__(self, space: EmbeddingSpaceRef) -> None:
+        self._space = space
+        self._writer = Writer(11)
+        self._embedder = HashingEmbedder(HashingSettings())
+        self._lexical = LexicalModel(TermAnalyzer())
+
+    async def write(self, transactions: Transactions, caller: Caller, count: int) -> None:
+        """Write documents into the caller's collection, some in each commit."""
+        for first in range(0, count, _DOCUMENTS_IN_COMMIT):
+            async with transactions.begin(None) as session:
+                index = IndexWriter(session, self._space)
+                for number in range(first, min(count, first + _DOCUMENTS_IN_COMMIT)):
+                    document, version, chunks = await self._document(caller, number)
+                    session.add(document)
+                    await session.flush()
+                    session.add(version)
+                    await session.flush()
+                    await index.replace(ChunkOwner(caller.tenant_id, document.id, 1), chunks)
+
+    async def _document(
+        self, caller: Caller, number: int
+    ) -> tuple[Document, DocumentVersion, list[IndexedChunk]]:
+        bodies = [self._writer.document(_CHUNK_BYTES) for _ in range(_CHUNKS_EACH)]
+        text = "".join(bodies)
+        shared = {"tenant_id": caller.tenant_id, "media_type": "text/plain", "size": len(text)}
+        document = Document(
+            **shared,
+            id=new_id(),
+            collection_id=caller.collection_id,
+            name=f"{number:05}.txt",
+            created_by=caller.user_id,
+            status="ready",
+            progress=1.0,
+            ready_version=1,
+            chunks=len(bodies),
+        )
+        version = DocumentVersion(
+            **shared,
+            document_id=document.id,
+            number=1,
+            sha256=hashlib.sha256(text.encode()).digest(),
+            original_key=f"bench/{document.id}",
+            text=text,
+            language=_LANGUAGE,
+            created_by=caller.user_id,
+        )
+        return document, version, await self._chunks(caller, bodies)
+
+    async def _chunks(self, caller: Caller, bodies: list[str]) -> list[IndexedChunk]:
+        vectors = await self._embedder.embed(bodies)
+        salt = tenant_salt(caller.tenant_id)
+        chunks = []
+        for ordinal, (body, vector) in enumerate(zip(bodies, vectors, strict=True)):
+            start = ordinal * _CHUNK_BYTES
+            span = ChunkSpan(start=start, end=start + len(body), page=None, headings=())
+            terms = self._lexical.document_weights("", body, _LANGUAGE, salt)
+            chunks.append(IndexedChunk(ordinal, span, body, vector, terms))
+        return chunks
+
+
+async def write_corpus(product: ProductProcess, urls: EmbeddedUrls, chunks: int) -> Corpus:
+    """Make the callers over HTTP and their documents behind the API."""
+    all_tables()  # known to the mapper before the first insert
+    callers = {name: await _caller(product, urls.owner, name) for name in (*SHARES, "others")}
+    documents = chunks // _CHUNKS_EACH
+    engine = create_engine(urls.owner, DatabaseSettings(), application="bench")
+    try:
+        transactions = Transactions(engine)
+        async with transactions.begin(None) as session:
+            space = await find_space(session, HashingEmbedder(HashingSettings()).identity)
+        writer = CorpusWriter(space)
+        counts = {name: round(documents * share) for name, share in SHARES.items()}
+        counts["others"] = documents - sum(counts.values())
+        for name, count in counts.items():
+            await writer.write(transactions, callers[name], count)
+    finally:
+        await engine.dispose()
+    return Corpus(callers, space)
+
+
+async def _caller(product: ProductProcess, owner: SecretStr, user: str) -> Caller:
+    token = await product.token(user, "member")
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(base_url=product.address, headers=headers) as client:
+        made = await client.post("/api/v1/collections", json={"name": user})
+        collection_id = UUID(made.raise_for_status().json()["id"])
+        profile = (await client.get("/api/v1/users/me")).raise_for_status().json()
+    engine = create_engine(owner, DatabaseSettings(), application="bench")
+    try:
+        async with Transactions(engine).begin(None) as session:
+            collection = await session.get_one(Collection, collection_id)
+    finally:
+        await engine.dispose()
+    user_id = UUID(profile["id"])
+    return Caller(token, f"user:{user_id}", collection.tenant_id, user_id, collection_id)

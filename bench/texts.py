@@ -1,0 +1,39 @@
+"""Texts to measure with: words of our own with the frequencies of a language, from a seed."""
+
+import random
+from itertools import accumulate
+
+_SYLLABLES = ("an", "bor", "cel", "dur", "es", "fal", "gri", "hon", "il", "jut", "kel", "lom")
+_VOCABULARY = 5_000
+_SENTENCE = 14
+_PARAGRAPH = 5
+
+
+class Writer:
+    """Writes sentences; words follow Zipf's law, so that some stand everywhere and most rarely."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(seed)
+        places = range(_VOCABULARY)
+        base = len(_SYLLABLES)
+        self._words = [
+            "".join(_SYLLABLES[(n // base**digit) % base] for digit in range(4)) for n in places
+        ]
+        self._weights = list(accumulate(1 / (n + 2) for n in places))
+
+    def words(self, count: int) -> str:
+        """Write some words."""
+        return " ".join(self._dice.choices(self._words, cum_weights=self._weights, k=count))
+
+    def sentence(self) -> str:
+        """Write a sentence."""
+        return self.words(_SENTENCE).capitalize() + "."
+
+    def document(self, size: int) -> str:
+        """Write paragraphs, of about so many bytes together."""
+        paragraphs: list[str] = []
+        written = 0
+        while written < size:
+            paragraphs.append(" ".join(self.sentence() for _ in range(_PARAGRAPH)))
+            written += len(paragraphs[-1]) + 2
+        return "\n\n".join(paragraphs)[:size]
