@@ -67,10 +67,9 @@ def main(address: str, token: str) -> None:
     """Walk from the caller's own profile to an answer and back to nothing."""
     client = AuthenticatedClient(base_url=address, token=token)
     me = expect(ProfileRead, read_my_profile.sync(client=client))
-    collection = expect(
-        CollectionRead,
-        create_collection.sync(client=client, body=CollectionCreate(name="Engine room")),
-    )
+    assert "documents:write" in me.permissions, me
+    made = create_collection.sync_detailed(client=client, body=CollectionCreate(name="Engine room"))
+    collection = expect(CollectionRead, made.parsed)
     upload = UploadDocumentsBody(
         file=[File(io.BytesIO(TEXT.encode()), file_name="pumps.md", mime_type="text/markdown")]
     )
@@ -99,8 +98,11 @@ def main(address: str, token: str) -> None:
     assert delete_document.sync_detailed(document.id, client=client).status_code == 204
     gone = expect(Problem, read_document.sync(document.id, client=client))
     assert (gone.status, gone.code) == (404, "document_not_found"), gone
-    assert delete_collection.sync_detailed(collection.id, client=client).status_code == 204
-    print(f"{me.display_name}: {len(answer.citations)} true citations")
+    emptied = delete_collection.sync_detailed(
+        collection.id, client=client, if_match=made.headers["ETag"]
+    )
+    assert emptied.status_code == 204, emptied
+    print(f"{len(answer.citations)} true citations")
 
 
 if __name__ == "__main__":
