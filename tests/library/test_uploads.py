@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from sqlalchemy import text
+from starlette.types import ASGIApp, Message
 from typing_extensions import override
 
 from tests.library.arrange import (
@@ -312,6 +313,48 @@ class TestRefused:
             headers={"Content-Type": "multipart/form-data; boundary=x"},
         )
         assert (response.status_code, response.json()["code"]) == (400, "malformed_upload")
+        assert stored.new() == frozenset()
+        assert await jobs_of(database) == []
+
+    async def test_when_the_client_goes_away(
+        self,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        stored: Shelf,
+        app: ASGIApp,
+        database: TestDatabase,
+    ) -> None:
+        start = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+        coming: list[Message] = [
+            {"type": "http.request", "body": start + b"w" * 5000, "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+        messages = iter(coming)
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return next(messages)
+
+        async def note(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        headers = [
+            (b"authorization", alice.headers["Authorization"].encode()),
+            (b"content-type", b"multipart/form-data; boundary=x"),
+        ]
+        path = f"{COLLECTIONS}/{collection}/documents"
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": headers,
+            "server": ("127.0.0.1", 80),
+            "scheme": "http",
+        }
+        await app(scope, receive, note)
+        assert statuses[0] == 400
         assert stored.new() == frozenset()
         assert await jobs_of(database) == []
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Query
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from muniment.identity.dependencies import Session, requires
 from muniment.identity.idempotency import KEY_PATTERN, MAX_KEY_LENGTH
@@ -15,6 +15,7 @@ from muniment.kit.clock import SystemClock
 from muniment.kit.etag import IfMatch
 from muniment.kit.middleware import BODY_LIMIT_KEY
 from muniment.kit.state import from_state
+from muniment.library.errors import MalformedUploadError
 from muniment.library.metadata_filter import read_filter
 from muniment.library.repository.documents import DocumentCriteria
 from muniment.library.schemas.fields import DocumentStatus, DocumentUri
@@ -118,9 +119,12 @@ async def _upload_body(
     announced = request.headers.get("content-length", "")
 
     async def stream() -> AsyncIterator[bytes]:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
+        try:
+            async for chunk in request.stream():
+                if chunk:
+                    yield chunk
+        except ClientDisconnect as error:
+            raise MalformedUploadError("The connection ended before the form did.") from error
 
     return UploadBody(
         content_type=request.headers.get("content-type"),

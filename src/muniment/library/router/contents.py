@@ -136,13 +136,14 @@ def download_headers(content: OriginalContent) -> dict[str, str]:
 
 def _event_stream(changes: Changes, interval_s: float) -> StreamingResponse:
     return StreamingResponse(
-        _events(changes, interval_s),
+        render_events(changes, interval_s),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(changes: Changes, interval_s: float) -> AsyncIterator[bytes]:
+async def render_events(changes: Changes, interval_s: float) -> AsyncIterator[bytes]:
+    """Write changes as server-sent events; a comment keeps a silent connection open."""
     silent_s = 0.0
     async for states in changes:
         silent_s = 0.0 if states else silent_s + interval_s
