@@ -19,7 +19,10 @@ from muniment.retrieval.models import Passage
 MAX_QUOTE = 600
 """Code points of a quote: what is no prose may have 'sentences' without end."""
 
+MOST_RELEVANT = 3.0
+
 _OWN_WORDS = 0.7
+_MEANING_SHARE = 2.0
 _FULL_SENTENCE = 30
 _FULLNESS_SHARE = 0.2
 _MIN_WORDS = 3
@@ -48,8 +51,10 @@ class ScoredSentence:
 
     sentence: Sentence
     relevance: float
-    """Words found plus cosine, from -1 to 2; independent of the other passages."""
+    """Whether it is about the question at all, up to 3: words found, and twice the cosine, since
+    one rare word that both happen to hold says little. Independent of the other passages."""
     total: float
+    """For choosing among sentences that are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,10 @@ def score_sentences(
         )
         found = _OWN_WORDS * overlap(question, own.terms)
         found += (1.0 - _OWN_WORDS) * overlap(question, around)
-        relevance = found + own.cosine
         fullness = min(len(_WORD.findall(sentence.text)) / _FULL_SENTENCE, 1.0)
         rank = passage_share * sentence.passage.ranked.fused
-        total = relevance + rank + _FULLNESS_SHARE * fullness
+        total = found + own.cosine + rank + _FULLNESS_SHARE * fullness
+        relevance = found + _MEANING_SHARE * own.cosine
         scored.append(ScoredSentence(sentence, relevance, total))
     return scored
 

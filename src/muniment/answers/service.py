@@ -8,6 +8,7 @@ import numpy as np
 import structlog
 
 from muniment.answers.extraction import (
+    MOST_RELEVANT,
     Evidence,
     ScoredSentence,
     Sentence,
@@ -151,7 +152,7 @@ def _verified(
             page=source.page,
             quote=source.text,
             status="verified",
-            score=round(min(max(one.relevance / 2, 0.0), 1.0), 4),
+            score=round(min(max(one.relevance / MOST_RELEVANT, 0.0), 1.0), 4),
         )
 
 

@@ -21,9 +21,10 @@ class AnswerSettings(BaseModel):
         description="Weight of a passage's own rank beside the fit of the sentence.",
     )
     min_relevance: float = Field(
-        default=0.8,
+        default=1.15,
         ge=0.0,
-        le=2.0,
-        description="The least fit (share of the question's words found, plus cosine) of the best "
-        "sentence; below it the documents do not say. Higher: fewer answers, fewer of them wrong.",
+        le=3.0,
+        description="The least fit of the best sentence (share of the question's words found, plus "
+        "twice the cosine); below it the documents do not say. Higher: fewer answers, and fewer "
+        "of them beside the point.",
     )
