@@ -23,13 +23,16 @@ class Condition(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    attribute: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
-    eq: RuleValue | None = None
-    one_of: Annotated[list[RuleValue], Field(max_length=256)] | None = Field(
-        default=None, alias="in"
+    attribute: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")] = Field(
+        description="Name of the caller's attribute; a caller who lacks it fails.",
+        examples=["clearance"],
     )
-    gte: StrictInt | None = None
-    lte: StrictInt | None = None
+    eq: RuleValue | None = Field(default=None, description="It is exactly this.")
+    one_of: Annotated[list[RuleValue], Field(max_length=256)] | None = Field(
+        default=None, alias="in", description="It is one of these."
+    )
+    gte: StrictInt | None = Field(default=None, description="It is at least this.")
+    lte: StrictInt | None = Field(default=None, description="It is at most this.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Condition":
@@ -63,8 +66,12 @@ class AccessRule(BaseModel):
         },
     )
 
-    any_of: Annotated[list[PrincipalName], Field(max_length=256)] | None = None
-    all: Annotated[list[Condition], Field(max_length=64)] | None = None
+    any_of: Annotated[list[PrincipalName], Field(max_length=256)] | None = Field(
+        default=None, description="The caller is one of these; absent: anybody with a grant."
+    )
+    all: Annotated[list[Condition], Field(max_length=64)] | None = Field(
+        default=None, description="Every condition holds; absent: there is none."
+    )
 
     def principals(self) -> frozenset[str] | None:
         """Give the principals of `any_of`; None where the rule does not restrict by principal."""

@@ -37,6 +37,9 @@ Scalar: TypeAlias = bool | int | float | str
 Ordered: TypeAlias = MetadataNumber | MetadataText
 
 
+Key: TypeAlias = Annotated[MetadataKey, Field(description="Name of the metadatum.")]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,32 +47,36 @@ class _Part(BaseModel):
 class EqualityFilter(_Part):
     """The value of a key is, or is not, this one."""
 
-    type: Literal["eq", "ne"]
-    key: MetadataKey
-    value: MetadataScalar
+    type: Literal["eq", "ne"] = Field(description="Equal, or not equal.")
+    key: Key
+    value: MetadataScalar = Field(description="What it is compared with, of the same type.")
 
 
 class OrderFilter(_Part):
     """The value of a key is greater or smaller: numbers by size, texts by code points."""
 
-    type: Literal["gt", "gte", "lt", "lte"]
-    key: MetadataKey
-    value: Ordered
+    type: Literal["gt", "gte", "lt", "lte"] = Field(description="The comparison.")
+    key: Key
+    value: Ordered = Field(description="What it is compared with, of the same type.")
 
 
 class MembershipFilter(_Part):
     """The value of a key is, or is not, one of these."""
 
-    type: Literal["in", "nin"]
-    key: MetadataKey
-    value: Annotated[list[MetadataScalar], Field(min_length=1, max_length=256)]
+    type: Literal["in", "nin"] = Field(description="One of the values, or none of them.")
+    key: Key
+    value: list[MetadataScalar] = Field(
+        min_length=1, max_length=256, description="The values, each of the type of the metadatum."
+    )
 
 
 class CombinedFilter(_Part):
     """All of the filters hold, or at least one of them."""
 
-    type: Literal["and", "or"]
-    filters: Annotated[list["FilterPart"], Field(min_length=1, max_length=64)]
+    type: Literal["and", "or"] = Field(description="Whether all must hold, or one suffices.")
+    filters: list["FilterPart"] = Field(
+        min_length=1, max_length=64, description="The filters that are combined."
+    )
 
 
 FilterPart: TypeAlias = Annotated[

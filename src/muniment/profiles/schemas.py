@@ -112,7 +112,9 @@ class UserCreate(BaseModel):
 class UserUpdate(BaseModel):
     """What an administrator may change about a user."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"status": "disabled"}]}
+    )
 
     status: UserStatus = Field(
         description="`disabled` shuts the user out at their next request, whatever their token."

@@ -30,7 +30,9 @@ class CollectionCreate(BaseModel):
 class CollectionUpdate(BaseModel):
     """A change to a collection, as a JSON Merge Patch: what is absent stays as it is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"description": "Rules and forms"}]}
+    )
 
     name: CollectionName | None = Field(default=None, description="What people call it.")
     description: Description | None = Field(default=None, description="What is in it.")

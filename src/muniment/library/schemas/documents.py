@@ -50,7 +50,9 @@ class UploadedDocuments(BaseModel):
 class DocumentUpdate(BaseModel):
     """A change to a document, as a JSON Merge Patch: what is absent stays as it is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"metadata": {"year": 2026}}]}
+    )
 
     name: DocumentName | None = Field(default=None, description="Name of the file.")
     metadata: dict[str, JsonValue] | None = Field(
@@ -68,7 +70,9 @@ class DocumentUpdate(BaseModel):
 class AccessBody(BaseModel):
     """Who, of those with access to the collection, may see the document."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"rule": {"any_of": ["group:/eng"]}}]}
+    )
 
     rule: AccessRule | None = Field(description="The access rule; null: everybody with a grant.")
 
