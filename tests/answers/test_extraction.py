@@ -13,7 +13,7 @@ from muniment.answers.extraction import (
 )
 from muniment.index.lexical import SparseTerms
 from muniment.retrieval.fusion import RankedChunk
-from muniment.retrieval.models import Passage, PassageText
+from muniment.retrieval.passages import Passage, PassageText
 
 QUESTION = SparseTerms((1, 2, 3), (6.0, 3.0, 1.0))
 HOSTILE = st.text(

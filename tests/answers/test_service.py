@@ -1,6 +1,6 @@
 from sqlalchemy import text
 
-from muniment.answers.models import SourceSpan
+from muniment.answers.citations import SourceSpan
 from muniment.answers.repository import QuoteRepository
 from muniment.answers.schemas import AnswerRequest
 from muniment.library.policy import access_filter

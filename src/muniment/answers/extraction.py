@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from muniment.index.lexical import SparseTerms
 from muniment.index.sentences import sentence_spans
-from muniment.retrieval.models import Passage
+from muniment.retrieval.passages import Passage
 
 MAX_QUOTE = 600
 """Code points of a quote: what is no prose may have 'sentences' without end."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import ARRAY, Integer, Uuid, column, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.answers.models import SourceQuote, SourceSpan
+from muniment.answers.citations import SourceQuote, SourceSpan
 from muniment.index.reach import reachable
 from muniment.library.models import Document, DocumentVersion
 from muniment.ports.vectors import Reach

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from muniment.answers.models import Answer, AnswerMode, Citation, CitationStatus
+from muniment.answers.citations import Answer, AnswerMode, Citation, CitationStatus
 from muniment.library.metadata_filter import MetadataFilter
 from muniment.retrieval.schemas import CollectionIds, Question
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import structlog
 
+from muniment.answers.citations import Answer, Citation, SourceQuote, SourceSpan
 from muniment.answers.extraction import (
     MOST_RELEVANT,
     Evidence,
@@ -16,7 +17,6 @@ from muniment.answers.extraction import (
     score_sentences,
     sentences_of,
 )
-from muniment.answers.models import Answer, Citation, SourceQuote, SourceSpan
 from muniment.answers.repository import QuoteRepository
 from muniment.answers.schemas import AnswerRequest
 from muniment.answers.settings import AnswerSettings
@@ -25,7 +25,7 @@ from muniment.index.lexical import LexicalModel
 from muniment.index.terms import tenant_salt
 from muniment.ports.embedding import Embedder, Vector
 from muniment.postgres.unit_of_work import Scope, Transactions
-from muniment.retrieval.models import Found, Understanding
+from muniment.retrieval.passages import Found, Understanding
 from muniment.retrieval.schemas import SearchRequest
 from muniment.retrieval.service import SearchService
 

@@ -12,7 +12,7 @@ from muniment.index.reach import reachable
 from muniment.library.models import Collection, Document
 from muniment.library.policy import collection_predicate
 from muniment.ports.vectors import Reach
-from muniment.retrieval.models import PassageText
+from muniment.retrieval.passages import PassageText
 
 
 class PassageRepository:

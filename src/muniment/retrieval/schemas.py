@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from muniment.library.metadata_filter import MetadataFilter
 from muniment.retrieval.fusion import Standing
-from muniment.retrieval.models import Found, Passage
+from muniment.retrieval.passages import Found, Passage
 
 Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4096)]
 CollectionIds = Annotated[list[UUID], Field(min_length=1, max_length=200)]

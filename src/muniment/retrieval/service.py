@@ -18,7 +18,7 @@ from muniment.ports.embedding import Vector
 from muniment.ports.vectors import CandidateQuery, Reach, VectorStore
 from muniment.postgres.unit_of_work import Scope, Transactions
 from muniment.retrieval.fusion import RankedChunk, fuse
-from muniment.retrieval.models import Found, Passage, Ranking, Understanding
+from muniment.retrieval.passages import Found, Passage, Ranking, Understanding
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.repository import PassageRepository
 from muniment.retrieval.schemas import SearchRequest
