@@ -10,10 +10,19 @@ from muniment.kit.errors import ConfigurationError
 
 
 async def load_local_issuer(settings: Settings, clock: Clock) -> LocalIssuer:
-    """Take the built-in issuer's key from the data directory. Raises ConfigurationError.
+    """Take the built-in issuer's key from the data directory. Raises ConfigurationError."""
+    refuse_open_local_mode(settings)
+    await asyncio.to_thread(make_data_folder, settings.data_dir)
+    return await asyncio.to_thread(
+        LocalIssuer.load_or_create, settings.data_dir / "keys", settings.identity, clock
+    )
 
-    Local mode has no other proof of who is asking than access to this machine, so it listens on
-    the loopback alone.
+
+def refuse_open_local_mode(settings: Settings) -> None:
+    """Refuse local mode where others than this machine could call. Raises ConfigurationError.
+
+    It has no other proof of who is asking than access to this machine, so it listens on the
+    loopback alone.
     """
     if not settings.is_local_mode:
         raise ConfigurationError(
@@ -25,7 +34,3 @@ async def load_local_issuer(settings: Settings, clock: Clock) -> LocalIssuer:
             f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",
             hint="Set server.host to 127.0.0.1, or configure an issuer under [[identity.issuers]].",
         )
-    await asyncio.to_thread(make_data_folder, settings.data_dir)
-    return await asyncio.to_thread(
-        LocalIssuer.load_or_create, settings.data_dir / "keys", settings.identity, clock
-    )

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 from typing_extensions import override
 
 from muniment.app.container import Serving
@@ -17,10 +17,13 @@ from muniment.app.factory import create_app
 from muniment.app.readiness import readiness_of
 from muniment.app.routes import ROUTERS
 from muniment.app.settings import Settings
+from muniment.app.streams import EventStreams
 from muniment.kit.errors import ConfigurationError
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_GRACE_S = 10
+_BACKLOG = 2048
+_GRACE_S = 5
+_STREAMS_GRACE_S = 1.0
+"""An answer that is streamed is done by then; who follows progress would stay for ever."""
 
 
 def make_app(serving: Serving) -> FastAPI:
@@ -39,29 +42,33 @@ def make_app(serving: Serving) -> FastAPI:
     )
 
 
-async def serve(serving: Serving, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
+@contextlib.contextmanager
+def reserved_address(settings: Settings) -> Iterator[socket.socket]:
+    """Take the address to listen on, before anything slow is started. Raises ConfigurationError."""
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with _told_if_taken(settings):
+            listener.bind((host, port))
+        yield listener
+
+
+async def serve(
+    serving: Serving, listener: socket.socket, stop: asyncio.Event, ready: Callable[[str], None]
+) -> None:
     """Answer requests until `stop`; `ready` is called with the address once they are accepted."""
     settings = serving.shared.settings
-    listener = await asyncio.to_thread(_listen, settings)
+    with _told_if_taken(settings):
+        listener.listen(_BACKLOG)
     host, port = listener.getsockname()[:2]
-    server = _Server(_config(settings, make_app(serving)), lambda: ready(f"http://{host}:{port}"))
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    streams = EventStreams(make_app(serving))
+    server = _Server(_config(settings, streams), lambda: ready(address))
     async with asyncio.TaskGroup() as group:
-        ending = group.create_task(_end_on(stop, server))
+        ending = group.create_task(_end_on(stop, server, streams))
         await server.serve(sockets=[listener])
         ending.cancel()
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set the event at Ctrl-C and SIGTERM, instead of raising somewhere in the middle of work."""
-    loop = asyncio.get_running_loop()
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
 
 
 class _Server(uvicorn.Server):
@@ -83,7 +90,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     proxies = [str(network) for network in settings.server.trusted_proxies]
     return uvicorn.Config(
         app,
@@ -100,22 +107,20 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     )
 
 
-def _listen(settings: Settings) -> socket.socket:
-    host, port = settings.server.host, settings.server.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextlib.contextmanager
+def _told_if_taken(settings: Settings) -> Iterator[None]:
     try:
-        listener.bind((host, port))
+        yield
     except OSError as error:
-        listener.close()
+        host, port = settings.server.host, settings.server.port
         raise ConfigurationError(
             f"Nothing can listen on {host}:{port}: {error.strerror}.",
             hint="Stop what uses the port, or choose another one with --port (0 picks a free one).",
         ) from error
-    return listener
 
 
-async def _end_on(stop: asyncio.Event, server: uvicorn.Server) -> None:
+async def _end_on(stop: asyncio.Event, server: uvicorn.Server, streams: EventStreams) -> None:
     await stop.wait()
     server.should_exit = True
+    await asyncio.sleep(_STREAMS_GRACE_S)
+    streams.end()

@@ -9,10 +9,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from muniment.answers.schemas import AnswerRead, AnswerRequest
-from muniment.cli.adding import CollectionName, add_files, find_collection, tell, working
+from muniment.cli.adding import add_files, working
+from muniment.cli.collections import CollectionName, find_collection
 from muniment.cli.command import Place, UsageError
+from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson, place_of
+from muniment.cli.terminal import console_of_messages, line, print_json, printable
 
 
 async def ask(
@@ -30,10 +33,10 @@ async def ask(
     async with open_product(place) as product:
         if docs:
             async with working(product) as parsers:
-                tell(await add_files(product, parsers, docs, collection), Console(stderr=True))
+                tell(await add_files(product, parsers, docs, collection), console_of_messages())
         answer = await answer_question(product, question, collection)
     if as_json:
-        typer.echo(answer.model_dump_json())
+        print_json(answer)
     else:
         show_answer(answer, Console(highlight=False))
 
@@ -47,15 +50,14 @@ async def answer_question(product: Product, question: str, collection: str | Non
 
 def show_answer(answer: AnswerRead, console: Console) -> None:
     """Print an answer and, below it, where each part of it stands."""
-    console.print(Padding(Text(answer.answer), (0, 0, 0, 2)))
+    console.print(Padding(Text(printable(answer.answer)), (0, 0, 0, 2)))
     if not answer.citations:
         return
     console.print()
     for citation in answer.citations:
-        where = place_of(citation.document_name, citation.page)
-        line = Text(f"  [{citation.marker}] ", style="bold")
-        line.append(where, style="cyan")
-        line.append(f"  characters {citation.start}-{citation.end}, {citation.status}", style="dim")
-        console.print(line)
+        where = Text(f"  [{citation.marker}] ", style="bold")
+        where.append_text(line(place_of(citation.document_name, citation.page), "cyan"))
+        place = f"  characters {citation.start}-{citation.end}, {citation.status}"
+        console.print(where.append(place, style="dim"))
     if answer.mode == "extractive":
         console.print("  [dim]Quoted from the documents; no language model is configured.[/]")

@@ -8,6 +8,7 @@ import asyncio
 import functools
 import inspect
 import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,19 @@ from typing import Annotated
 import structlog
 import typer
 from pydantic import JsonValue
-from rich.console import Console
 from rich.text import Text
 
+from muniment.app.event_loop import new_event_loop, on_signals
 from muniment.app.settings import Settings, read_settings
+from muniment.cli.terminal import console_of_messages, line, print_json
 from muniment.kit.errors import ConfigurationError, MunimentError
 from muniment.kit.logging import configure_logging
 from muniment.kit.operational import find_operational_rule
 from muniment.kit.problem_document import make_problem
 
 DEFAULT_USER = "owner"
+_WRONG_USAGE = frozenset({400, 422})
+"""Status of errors that say: what was typed cannot be right. Their exit code is 2."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +67,15 @@ class Place:
     config: Path | None
     acting: str
 
+    def options(self) -> list[str]:
+        """Give the options with which another command finds the same place."""
+        options: list[str] = []
+        if self.data_dir is not None:
+            options += ["--data-dir", str(self.data_dir)]
+        if self.config is not None:
+            options += ["--config", str(self.config)]
+        return options
+
     def settings(
         self, overrides: Mapping[str, JsonValue] | None = None, *, log_level: str | None = None
     ) -> Settings:
@@ -89,15 +102,17 @@ def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     def run(*, data_dir: Path | None, config: Path | None, acting: str, **options: object) -> None:
         place = Place(data_dir, config, acting)
         try:
-            asyncio.run(_run(function(place, **options)))
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        except typer.Exit:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(_until_told_to_stop(function(place, **options)))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise typer.Exit(128 + signal.SIGINT) from None
+        except (typer.Exit, BrokenPipeError):
+            # A pipe that broke is one that nobody reads any more; typer ends without a word.
             raise
         except Exception as error:  # noqa: BLE001 # boundary: a person gets a sentence, not a trace
-            told = _told(error)
+            told = told_error(error)
             report(told, as_json=options.get("as_json") is True)
-            raise typer.Exit(2 if isinstance(told, UsageError) else 1) from None
+            raise typer.Exit(2 if told.status in _WRONG_USAGE else 1) from None
 
     functools.update_wrapper(run, function)
     signature = inspect.signature(function)
@@ -110,19 +125,20 @@ def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 def report(error: MunimentError, *, as_json: bool) -> None:
     """Tell what went wrong and what to do: one sentence and a hint, or the problem document."""
     if as_json:
-        typer.echo(make_problem(error).model_dump_json(exclude_none=True))
+        print_json(make_problem(error), exclude_none=True)
         return
-    console = Console(stderr=True, highlight=False)
-    console.print(
-        Text("✗ ", style="bold red").append(error.detail, style="default"), soft_wrap=True
-    )
+    console = console_of_messages()
+    mark = Text("✗ ", style="bold red")
+    console.print(mark.append_text(line(error.detail, "default")), soft_wrap=True)
     for fault in error.errors:
-        console.print(Text(f"  {fault.where}: {fault.detail}"), soft_wrap=True)
+        console.print(
+            Text("  ").append_text(line(f"{fault.where}: {fault.detail}")), soft_wrap=True
+        )
     if error.hint:
-        console.print(Text(f"  {error.hint}", style="dim"), soft_wrap=True)
+        console.print(Text("  ").append_text(line(error.hint, "dim")), soft_wrap=True)
 
 
-def _told(error: Exception) -> MunimentError:
+def told_error(error: Exception) -> MunimentError:
     """Find what to tell about an error: itself, what it stands for, or that it is unexpected."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
@@ -130,9 +146,14 @@ def _told(error: Exception) -> MunimentError:
         return error
     rule = find_operational_rule(error)
     if rule is not None:
-        return rule.as_error()
+        passing = rule.as_error()
+        passing.hint = passing.hint or "`muniment doctor` says what is wrong and what helps."
+        return passing
     if isinstance(error, OSError) and error.filename is not None:
-        return ConfigurationError(f"{error.filename}: {error.strerror}.")
+        return ConfigurationError(
+            f"{error.filename}: {error.strerror}.",
+            hint="Look whether it is there and whose it is, or choose another --data-dir.",
+        )
     _log.debug("command_broke", exc_info=error)
     return CommandBrokeError(
         f"Something unexpected broke ({type(error).__name__}).",
@@ -140,8 +161,24 @@ def _told(error: Exception) -> MunimentError:
     )
 
 
-async def _run(work: Awaitable[None]) -> None:
-    await work
+async def _until_told_to_stop(work: Awaitable[None]) -> None:
+    """Do the work; at SIGTERM and the end of the terminal break it off, cleaning up on the way."""
+    task = asyncio.current_task()
+    was_told = False
+
+    def react() -> None:
+        nonlocal was_told
+        was_told = True
+        if task is not None:
+            task.cancel()
+
+    with on_signals((signal.SIGTERM, signal.SIGHUP), react):
+        try:
+            await work
+        except asyncio.CancelledError:
+            if was_told:
+                raise typer.Exit(128 + signal.SIGTERM) from None
+            raise
 
 
 def _shared_options() -> list[inspect.Parameter]:

@@ -15,9 +15,10 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.text import Text
 
-from muniment.cli.adding import add_files, tell, working
+from muniment.cli.adding import add_files, working
 from muniment.cli.asking import answer_question, show_answer
 from muniment.cli.command import Place, as_command
+from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, open_product
 from muniment.kit.errors import MunimentError
 

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from muniment.app.doctor import examine
 from muniment.cli.command import Place
+from muniment.cli.terminal import line, one_line
 
 
 async def doctor(place: Place) -> None:
@@ -18,9 +19,9 @@ async def doctor(place: Place) -> None:
             console.print(Text("✓ ", style="green").append(finding.subject, style="default"))
             continue
         failed += 1
-        line = Text("✗ ", style="bold red").append(finding.subject, style="bold")
-        console.print(line.append(f": {finding.problem}", style="default"), soft_wrap=True)
+        told = Text("✗ ", style="bold red").append(one_line(finding.subject), style="bold")
+        console.print(told.append(f": {one_line(finding.problem)}", "default"), soft_wrap=True)
         if finding.hint:
-            console.print(Text(f"  {finding.hint}", style="dim"), soft_wrap=True)
+            console.print(Text("  ").append_text(line(finding.hint, "dim")), soft_wrap=True)
     if failed:
         raise typer.Exit(1)

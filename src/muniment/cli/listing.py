@@ -8,17 +8,19 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.cli.adding import CollectionName, find_collection, session_of
+from muniment.cli.collections import (
+    CollectionName,
+    all_collections,
+    find_collection,
+    session_of,
+)
 from muniment.cli.command import Place
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
+from muniment.cli.terminal import line, print_json
 from muniment.kit.clock import SystemClock
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
-from muniment.library.repository.collections import CollectionView
 from muniment.library.repository.documents import DocumentCriteria, DocumentView
-from muniment.library.schemas.collections import CollectionRead
-from muniment.library.schemas.documents import DocumentRead
-from muniment.library.service.collections import CollectionService
 from muniment.library.service.documents import DocumentService
 from muniment.library.service.presentation import present_collection, present_document
 
@@ -29,13 +31,14 @@ _ID_WIDTH = 36
 async def list_collections(place: Place, as_json: AsJson = False) -> None:
     """List the collections that the acting user has access to."""
     async with open_product(place) as product, session_of(product) as session:
-        collections = [present_collection(view) for view in await _collections(product, session)]
+        collections = [present_collection(view) for view in await all_collections(product, session)]
     if as_json:
-        typer.echo(_as_json(collections))
+        print_json(*collections, as_list=True)
         return
     table = _table("name", "created")
     for collection in collections:
-        table.add_row(str(collection.id), collection.name, f"{collection.created_at:%Y-%m-%d}")
+        created = f"{collection.created_at:%Y-%m-%d}"
+        table.add_row(str(collection.id), line(collection.name), created)
     Console().print(table)
 
 
@@ -50,13 +53,13 @@ async def list_documents(
                 present_document(view) for view in await _documents(product, session, wanted)
             ]
     if as_json:
-        typer.echo(_as_json(documents))
+        print_json(*documents, as_list=True)
         return
     table = _table("name", "status", "version", "chunks")
     for document in documents:
         status = document.error.code if document.error else document.status
         version, chunks = str(document.version), str(document.chunks)
-        table.add_row(str(document.id), document.name, status, version, chunks)
+        table.add_row(str(document.id), line(document.name), status, version, chunks)
     Console().print(table)
 
 
@@ -73,24 +76,12 @@ def _service(product: Product, session: AsyncSession) -> DocumentService:
     return DocumentService(session, product.settings.identity.attributes, SystemClock())
 
 
-async def _collections(product: Product, session: AsyncSession) -> list[CollectionView]:
-    service = CollectionService(session)
-    views: list[CollectionView] = []
-    cursor: str | None = None
-    while True:
-        page = await service.list_visible(product.principal, PageRequest(cursor, MAX_LIMIT))
-        views += page.items
-        cursor = page.next
-        if cursor is None:
-            return views
-
-
 async def _documents(
     product: Product, session: AsyncSession, collection: UUID | None
 ) -> list[DocumentView]:
     wanted = [collection] if collection is not None else None
     if wanted is None:
-        wanted = [view.collection.id for view in await _collections(product, session)]
+        wanted = [view.collection.id for view in await all_collections(product, session)]
     service = _service(product, session)
     views: list[DocumentView] = []
     for each in wanted:
@@ -112,7 +103,3 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _as_json(items: list[CollectionRead] | list[DocumentRead]) -> str:
-    return "[" + ",".join(item.model_dump_json() for item in items) + "]"

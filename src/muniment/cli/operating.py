@@ -21,7 +21,7 @@ async def migrate(
     ] = None,
 ) -> None:
     """Bring the database's tables, policies and indexes to this version."""
-    settings = place.settings()
+    settings = place.settings(log_level="warning")
     async with database_addresses(settings) as urls, open_shared(settings) as shared:
         migrator = Migrator(urls.owner, all_tables())
         if check:

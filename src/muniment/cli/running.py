@@ -1,22 +1,27 @@
 """Commands that run the product: all of it, or one of its parts."""
 
 import asyncio
+import shlex
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import JsonValue
-from rich.console import Console
+from rich.text import Text
 
 from muniment.app.container import Working, open_serving, open_shared, open_worker
 from muniment.app.database import bring_up_to_date, database_addresses
+from muniment.app.event_loop import stop_on_signals
+from muniment.app.local_mode import refuse_open_local_mode
+from muniment.app.server import reserved_address
 from muniment.app.server import serve as serve_http
-from muniment.app.server import stop_on_signals
-from muniment.cli.adding import add_files, tell
-from muniment.cli.command import Place, report
+from muniment.cli.adding import add_files
+from muniment.cli.command import Place, report, told_error
+from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, sign_in
-from muniment.kit.errors import MunimentError
+from muniment.cli.terminal import console_of_messages
 
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks one.")
@@ -32,9 +37,11 @@ async def up(
 ) -> None:
     """Start everything: PostgreSQL, migrations, API and worker. Ctrl-C stops it cleanly."""
     settings = place.settings(_with_port(port))
+    refuse_open_local_mode(settings)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
+        listener = stack.enter_context(reserved_address(settings))
         urls = await stack.enter_async_context(database_addresses(settings))
         shared = await stack.enter_async_context(open_shared(settings))
         await bring_up_to_date(urls, shared.embedder.identity, settings.vectors)
@@ -42,12 +49,11 @@ async def up(
         working = await stack.enter_async_context(open_worker(shared, urls))
         async with asyncio.TaskGroup() as group:
             running = group.create_task(working.worker.run())
-            if docs:
-                product = Product(
-                    settings, urls, shared, serving, await sign_in(serving, place.acting)
-                )
-                group.create_task(_add(product, working, docs))
-            await serve_http(serving, stop, _greet)
+            acting = await sign_in(serving, place.acting)
+            product = Product(settings, urls, shared, serving, acting)
+            adding = group.create_task(_add(product, working, docs or []))
+            await serve_http(serving, listener, stop, partial(_greet, place))
+            adding.cancel()
             working.worker.stop()
             await running
 
@@ -55,13 +61,15 @@ async def up(
 async def serve(place: Place, port: Port = None) -> None:
     """Answer requests; the database must be migrated, and a worker must run somewhere."""
     settings = place.settings(_with_port(port))
+    refuse_open_local_mode(settings)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))
+        listener = stack.enter_context(reserved_address(settings))
         urls = await stack.enter_async_context(database_addresses(settings))
         shared = await stack.enter_async_context(open_shared(settings))
         serving = await stack.enter_async_context(open_serving(shared, urls))
-        await serve_http(serving, stop, _greet)
+        await serve_http(serving, listener, stop, partial(_greet, place))
 
 
 async def worker(place: Place) -> None:
@@ -82,16 +90,19 @@ async def worker(place: Place) -> None:
 
 async def _add(product: Product, working: Working, docs: list[Path]) -> None:
     """Add documents while requests are answered; what cannot be added is told, nothing ends."""
+    if not docs:
+        return
     try:
-        tell(await add_files(product, working.parsers, docs), Console(stderr=True))
-    except MunimentError as error:
-        report(error, as_json=False)
+        tell(await add_files(product, working.parsers, docs), console_of_messages())
+    except Exception as error:  # noqa: BLE001 # boundary: who serves goes on serving
+        report(told_error(error), as_json=False)
 
 
-def _greet(address: str) -> None:
-    console = Console(stderr=True, highlight=False)
+def _greet(place: Place, address: str) -> None:
+    console = console_of_messages()
     console.print(f"[bold green]●[/] Muniment answers at [bold]{address}[/]  (API: {address}/docs)")
-    console.print("  A token:  [bold]muniment token --user alice --role member[/]")
+    token = ["muniment", "token", "--user", "alice", "--role", "member", *place.options()]
+    console.print(Text("  A token:  ").append(shlex.join(token), style="bold"), soft_wrap=True)
     console.print("  [dim]Ctrl-C stops everything.[/]")
 
 

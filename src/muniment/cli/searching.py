@@ -6,9 +6,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from muniment.cli.adding import CollectionName, find_collection
+from muniment.cli.collections import CollectionName, find_collection
 from muniment.cli.command import Place, UsageError
 from muniment.cli.product import open_product
+from muniment.cli.terminal import line, one_line, print_json
 from muniment.retrieval.schemas import (
     ArmRead,
     PassageRead,
@@ -42,7 +43,7 @@ async def search(
         found = await product.serving.search.search(product.principal, request)
     response = SearchResponse.of(found, explain=explain)
     if as_json:
-        typer.echo(response.model_dump_json(exclude_none=True))
+        print_json(response, exclude_none=True)
     else:
         show_passages(response)
 
@@ -54,7 +55,7 @@ def show_passages(response: SearchResponse) -> None:
         console.print("Nothing was found.")
     for number, passage in enumerate(response.results, 1):
         console.print(_heading(number, passage))
-        console.print(Text(" ".join(passage.text.split()), overflow="fold"), soft_wrap=False)
+        console.print(line(passage.text))
         if passage.explain is not None:
             arms = f"words {_arm(passage.explain.lexical)} · meaning {_arm(passage.explain.dense)}"
             console.print(Text(f"   {arms} · fused {passage.explain.fused:+.2f}", style="dim"))
@@ -75,10 +76,10 @@ def place_of(name: str, page: int | None) -> str:
 
 def _heading(number: int, passage: PassageRead) -> Text:
     heading = Text(f"{number}. ", style="bold")
-    heading.append(place_of(passage.document_name, passage.page), style="bold cyan")
+    heading.append_text(line(place_of(passage.document_name, passage.page), "bold cyan"))
     heading.append(f"  {passage.score:.2f}", style="dim")
     if passage.headings:
-        heading.append(f"  {' > '.join(passage.headings)}", style="dim")
+        heading.append(f"  {one_line(' > '.join(passage.headings))}", style="dim")
     return heading
 
 

@@ -1,0 +1,73 @@
+"""Finding the collection that a person means, by id or name, as the user who acts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.cli.command import UsageError
+from muniment.cli.product import Product
+from muniment.kit.pagination import MAX_LIMIT, PageRequest
+from muniment.library.repository.collections import CollectionView
+from muniment.library.schemas.collections import CollectionCreate
+from muniment.library.service.collections import CollectionService
+from muniment.postgres.unit_of_work import Scope
+
+CollectionName = Annotated[
+    str | None, typer.Option("--collection", help="Name or id of the collection.")
+]
+
+
+@asynccontextmanager
+async def session_of(product: Product) -> AsyncIterator[AsyncSession]:
+    """Open a transaction as the acting user."""
+    principal = product.principal
+    scope = Scope(principal.tenant_id, principal.names)
+    async with product.serving.transactions.begin(scope) as session:
+        yield session
+
+
+async def all_collections(product: Product, session: AsyncSession) -> list[CollectionView]:
+    """List every collection that the acting user knows of."""
+    service = CollectionService(session)
+    views: list[CollectionView] = []
+    cursor: str | None = None
+    while True:
+        page = await service.list_visible(product.principal, PageRequest(cursor, MAX_LIMIT))
+        views += page.items
+        cursor = page.next
+        if cursor is None:
+            return views
+
+
+async def find_collection(product: Product, wanted: str, *, make: bool = False) -> UUID:
+    """Find a collection by id or name; names are not unique, so two of a name are refused.
+
+    Collections that the user holds no role in do not count: an admin knows of everybody's.
+    """
+    async with session_of(product) as session:
+        held = [view for view in await all_collections(product, session) if view.role is not None]
+        matches = [
+            view.collection.id
+            for view in held
+            if wanted in {view.collection.name, str(view.collection.id)}
+        ]
+        if len(matches) > 1:
+            ids = ", ".join(map(str, matches))
+            raise UsageError(
+                f"{len(matches)} collections are called {wanted}.", hint=f"Name one by id: {ids}"
+            )
+        if matches:
+            return matches[0]
+        if not make:
+            raise UsageError(
+                f"There is no collection {wanted} among those you have access to.",
+                hint="`muniment collections list` shows them.",
+            )
+        view = await CollectionService(session).create(
+            product.principal, CollectionCreate(name=wanted)
+        )
+        return view.collection.id

@@ -1,0 +1,85 @@
+"""What becomes of files that are added: counted, shown while it happens, told at the end."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+from typing_extensions import override
+
+from muniment.cli.terminal import console_of_messages, line
+from muniment.library.service.registration import Outcome
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of each file."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """How many files ended well, by what they did to the library."""
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """Name of the file, and the reason."""
+    skipped: list[str] = field(default_factory=list)
+    """Files in folders, of kinds that nobody reads."""
+    waiting: dict[UUID, Outcome] = field(default_factory=dict)
+    """Documents whose ingestion has not ended yet."""
+
+    @property
+    def ended(self) -> int:
+        """How many files there is nothing more to do about."""
+        return sum(self.outcomes.values()) + len(self.failures)
+
+    def fail(self, name: str, reason: str) -> None:
+        """Note that a file did not become a document that can be read."""
+        self.failures.append((name, reason))
+
+    def end(self, document_id: UUID) -> None:
+        """Note that a document is done."""
+        self.outcomes[self.waiting.pop(document_id)] += 1
+
+
+def tell(report: Report, console: Console) -> None:
+    """Say what became of the files: the sum where wanted, each that was left out on stderr."""
+    messages = console_of_messages()
+    for name in report.skipped:
+        messages.print(line(f"- {name}: skipped, its kind is not read", "dim"), soft_wrap=True)
+    for name, reason in report.failures:
+        mark = Text("✗ ", style="red")
+        messages.print(mark.append_text(line(f"{name}: {reason}", "default")), soft_wrap=True)
+    counts = [f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()) if count]
+    if report.failures:
+        counts.append(f"{len(report.failures)} failed")
+    console.print(", ".join(counts) or "nothing to add")
+
+
+def progress_bar() -> Progress:
+    """Make the bar that is shown on a terminal, and nowhere else."""
+    console = console_of_messages()
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+class _Rate(ProgressColumn):
+    """Documents per second, once there is something to tell."""
+
+    @override
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s")
