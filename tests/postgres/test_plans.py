@@ -26,8 +26,8 @@ async def crowded(town: Town) -> Town:
             text(
                 "insert into document (id, tenant_id, collection_id, name, media_type, acl,"
                 " created_by, bytes, revision) select gen_random_uuid(), 1, :collection,"
-                " 'n' || i, 'text/plain', case when i % 100 = 0 then '{user:narrow}'"
-                " else '{group:/readers}' end::text[], :account, 1, 1"
+                " 'n' || i, 'text/plain', case when i % 100 = 0 then '{1:user:narrow}'"
+                " else '{1:group:/readers}' end::text[], :account, 1, 1"
                 " from generate_series(1, cast(:documents as int)) i"
             ),
             {
@@ -61,7 +61,7 @@ class TestDocumentPolicy:
     ) -> None:
         """The trap itself: when this fails, the reason for the policy's shape is gone."""
         async with crowded.database.worker.begin(Scope(1)) as session:
-            found = await plan(session, "select id from document where acl && '{user:narrow}'")
+            found = await plan(session, "select id from document where acl && '{1:user:narrow}'")
 
         assert "document_acl_idx" not in found
 

@@ -97,4 +97,4 @@ async def acl_of(owner: AsyncConnection, document: UUID) -> list[str]:
     """Read the effective principals of a document, sorted."""
     found = await owner.execute(text("select acl from document where id = :id"), {"id": document})
     acl: list[str] = found.scalar_one()
-    return sorted(acl)
+    return sorted(name.partition(":")[2] for name in acl)

@@ -1,8 +1,8 @@
 """Tables of the library: collections, grants, documents and their versions.
 
-`document.acl` is derived, never written: triggers (`migrations/functions.py`) keep it equal to the
+`document.acl` is derived, never written: triggers (revision 2026_11_23_0110) keep it equal to the
 effective principals of the document, so that no code path can forget it. It serves row-level
-security; the whole rule stands in `library/policy.py`.
+security, each name with its tenant before it; the whole rule stands in `library/policy.py`.
 """
 
 from datetime import datetime

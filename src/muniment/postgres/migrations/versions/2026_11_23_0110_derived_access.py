@@ -15,12 +15,13 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 # The effective principals of a document: those of its rule, else of the collection's grants, and
-# always its creator and the collection's owners.
+# always its creator and the collection's owners. Each name carries its tenant: `everyone` of one
+# tenant is not that of another, for the index neither.
 DOCUMENT_ACL = """
 create function muniment_document_acl(p_collection uuid, p_creator uuid, p_rule text[])
 returns text[] language sql stable
 security definer set search_path = pg_catalog, public, pg_temp as $$
-    select coalesce(array_agg(distinct name), '{}') from (
+    select coalesce(array_agg(distinct c.tenant_id || ':' || names.name), '{}') from (
         select 'user:' || p_creator
         union all
         select principal from collection_grant
@@ -28,6 +29,7 @@ security definer set search_path = pg_catalog, public, pg_temp as $$
         union all
         select unnest(p_rule)
     ) names (name)
+    join collection c on c.id = p_collection
 $$
 """
 
