@@ -7,6 +7,7 @@ from typing import Unpack
 
 import httpx2
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from starlette.types import ASGIApp
 
@@ -18,6 +19,17 @@ from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
 from tests.support.app import ClientMaker, make_client, running_app
 from tests.support.callers import CallerSpec, Claims
 from tests.support.database import TestDatabase, migrated_database
+
+# The console renderer's own tracebacks show every local variable, which takes seconds each.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
