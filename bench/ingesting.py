@@ -106,8 +106,8 @@ async def _store(
     rows = []
     for ordinal in range(_CHUNKS):
         vector = dice.standard_normal(_DIMENSION, dtype=np.float32)
-        terms = sorted(set(dice.integers(1, 2**30, 80).tolist()))
-        lex = "{" + ",".join(f"{term}:1.5" for term in terms) + "}/1073741824"
+        terms = sorted(set(dice.integers(1, 2**29, 80).tolist()))
+        lex = "{" + ",".join(f"{term}:1.5" for term in terms) + "}/536870912"
         body = text[ordinal * size : (ordinal + 1) * size]
         unit = vector / np.float32(np.linalg.norm(vector))
         rows.append((number, ordinal, body, halfvec_text(unit), lex))
