@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO_DOCS := examples/handbook README.md ARCHITECTURE.md docs/guides docs/decisions
+DEMO_DOCS := examples/handbook ARCHITECTURE.md docs/guides docs/decisions
 T ?= tests
 JOBS ?= 2
 

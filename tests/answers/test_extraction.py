@@ -50,6 +50,28 @@ class TestSentences:
         )
         assert [sentence.text for sentence in found] == ["You have 28 days of leave."]
 
+    def test_headings_are_not_even_within_a_passage(self) -> None:
+        found = sentences_of(
+            [
+                passage(
+                    "## Annual leave for all\n\nYou have 28 days.\n\nCore time in Jena\n\nIt ends at"
+                    " three.\n\n## Flexible hours in Jena\n\nAsk your lead first."
+                )
+            ]
+        )
+        assert [sentence.text for sentence in found] == [
+            "You have 28 days.",
+            "It ends at three.",
+            "Ask your lead first.",
+        ]
+
+    def test_the_question_itself_is_not(self) -> None:
+        found = sentences_of(
+            [passage("How long is the core time? The core time is six hours.")],
+            "How long is the core time?",
+        )
+        assert [sentence.text for sentence in found] == ["The core time is six hours."]
+
     def test_list_items_and_rows_are(self) -> None:
         found = sentences_of([passage("- probes: 12 months\n- lamps: 6 months each")])
         assert [sentence.text for sentence in found] == [

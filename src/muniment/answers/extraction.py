@@ -28,6 +28,9 @@ _FULLNESS_SHARE = 0.2
 _MIN_WORDS = 3
 _SAME_WORDS = 0.8
 _WORD = re.compile(r"\w+")
+_MARKED_HEADING = re.compile(r"#{1,6}\s")
+_LONGEST_HEADING = 10
+_ENDINGS = ".!?:;,\u2026\u3002\uff01\uff1f\"'\u201d\u2019)|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,18 @@ class Evidence:
     cosine: float
 
 
-def sentences_of(passages: Sequence[Passage]) -> list[Sentence]:
-    """Cut passages into sentences that can stand as a quote; each place of a document once."""
+def sentences_of(passages: Sequence[Passage], question: str = "") -> list[Sentence]:
+    """Cut passages into sentences that can stand as a quote; each place of a document once.
+
+    A sentence that is the question itself, as lists of frequent questions have it, answers nothing.
+    """
+    asked = _words(question)
     found: dict[tuple[object, ...], Sentence] = {}
     for passage in passages:
         place = passage.place
         for start, end in _quotable_spans(place.text, place.headings):
+            if asked and _are_alike(_words(place.text[start:end]), asked):
+                continue
             key = (place.document_id, place.version, place.start + start)
             found.setdefault(key, Sentence(passage, place.start + start, place.start + end))
     return list(found.values())
@@ -142,7 +151,21 @@ def _quotable_spans(text: str, headings: Sequence[str]) -> Iterator[tuple[int, i
         words = text[start:end]
         if words.strip("#= \n").casefold() in titles or not _is_telling(words):
             continue
+        if _is_heading(text, start, end):
+            continue
         yield start, _cut(text, start, end)
+
+
+def _is_heading(text: str, start: int, end: int) -> bool:
+    """Tell whether a span is a heading: marked as one, or short, unended and a block of its own."""
+    words = text[start:end]
+    if _MARKED_HEADING.match(words):
+        return True
+    if words[-1] in _ENDINGS or len(_WORD.findall(words)) > _LONGEST_HEADING:
+        return False
+    before = text[:start].rstrip(" \t#")
+    begins_block = not before.strip() or before.endswith("\n\n")
+    return begins_block and text[end:].lstrip(" \t").startswith("\n\n")
 
 
 def _is_telling(words: str) -> bool:
@@ -161,5 +184,12 @@ def _cut(text: str, start: int, end: int) -> int:
 
 def _says_the_same(one: Sentence, other: Sentence) -> bool:
     """Tell whether two sentences are the same but for a few words."""
-    mine, theirs = (frozenset(_WORD.findall(each.text.casefold())) for each in (one, other))
-    return len(mine & theirs) >= _SAME_WORDS * max(len(mine | theirs), 1)
+    return _are_alike(_words(one.text), _words(other.text))
+
+
+def _are_alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    return len(one & other) >= _SAME_WORDS * max(len(one | other), 1)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))

@@ -64,7 +64,7 @@ class AnswerService:
             ),
         )
         searched = time.perf_counter()
-        chosen = await self._choose(principal, found)
+        chosen = await self._choose(principal, found, request.question)
         extracted = time.perf_counter()
         citations = await self._cite(principal, found, chosen)
         ended = time.perf_counter()
@@ -81,9 +81,11 @@ class AnswerService:
             timings_ms={step: round(1000 * seconds, 1) for step, seconds in timings.items()},
         )
 
-    async def _choose(self, principal: Principal, found: Found) -> list[ScoredSentence]:
+    async def _choose(
+        self, principal: Principal, found: Found, question: str
+    ) -> list[ScoredSentence]:
         """Take the best sentences; none when not even the best fits the question."""
-        sentences = sentences_of(found.passages)
+        sentences = sentences_of(found.passages, question)
         if not sentences:
             return []
         vectors = await self._embedder.embed([sentence.text for sentence in sentences])
