@@ -54,8 +54,8 @@ class TestSentences:
         found = sentences_of(
             [
                 passage(
-                    "## Annual leave for all\n\nYou have 28 days.\n\nCore time in Jena\n\nIt ends at"
-                    " three.\n\n## Flexible hours in Jena\n\nAsk your lead first."
+                    "## Annual leave for all\n\nYou have 28 days.\n\nCore time in Jena\n\n"
+                    "It ends at three.\n\n## Flexible hours in Jena\n\nAsk your lead first."
                 )
             ]
         )
