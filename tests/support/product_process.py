@@ -79,11 +79,12 @@ class ProductProcess:
             await self._process.wait()
             self._process = None
 
-    async def wait_for_end(self) -> None:
-        """Wait until it has ended by itself."""
+    async def wait_for_end(self) -> int:
+        """Wait until it has ended by itself; give its exit code."""
         assert self._process is not None, "the product does not run"
-        await self._process.wait()
+        code = await self._process.wait()
         self._process = None
+        return code
 
     async def token(self, user: str, *roles: str) -> str:
         """Have `muniment token` make a token."""

@@ -1,9 +1,15 @@
 """What must hold before requests are sent to this process."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.app.container import Serving
 from muniment.app.operations import Readiness, ReadinessCheck
+from muniment.kit.operational import find_operational_rule
 from muniment.postgres.migrator import ensure_current, schema_revision
 
 
@@ -11,12 +17,12 @@ def readiness_of(serving: Serving) -> Readiness:
     """List the checks of a process that answers requests."""
 
     async def database_answers() -> None:
-        async with serving.transactions.begin(None) as session:
-            await session.execute(text("select 1"))
+        async with _database(serving) as connection:
+            await connection.execute(text("select 1"))
 
     async def schema_is_current() -> None:
-        async with serving.transactions.begin(None) as session:
-            ensure_current(await schema_revision(await session.connection()))
+        async with _database(serving) as connection:
+            ensure_current(await schema_revision(connection))
 
     return Readiness(
         checks=(
@@ -24,3 +30,16 @@ def readiness_of(serving: Serving) -> Readiness:
             ReadinessCheck("schema", schema_is_current),
         )
     )
+
+
+@asynccontextmanager
+async def _database(serving: Serving) -> AsyncIterator[AsyncConnection]:
+    """Open a connection; trouble that passes by itself is told in the words of a problem."""
+    try:
+        async with serving.transactions.begin(None) as session:
+            yield await session.connection()
+    except (SQLAlchemyError, OSError) as error:
+        rule = find_operational_rule(error)
+        if rule is None:
+            raise
+        raise rule.as_error() from error

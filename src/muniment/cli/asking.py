@@ -27,7 +27,7 @@ async def ask(
     collection: CollectionName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer a question from the documents that the acting user may read."""
+    """Answer a question from the documents, every sentence quoted and cited."""
     if not question.strip():
         raise UsageError("There is no question.")
     async with open_product(place) as product:

@@ -125,7 +125,7 @@ def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 def report(error: MunimentError, *, as_json: bool) -> None:
     """Tell what went wrong and what to do: one sentence and a hint, or the problem document."""
     if as_json:
-        print_json(make_problem(error), exclude_none=True)
+        print_json(make_problem(error), without="none")
         return
     console = console_of_messages()
     mark = Text("✗ ", style="bold red")

@@ -10,7 +10,7 @@ from muniment.cli.terminal import line, one_line
 
 
 async def doctor(place: Place) -> None:
-    """Say in one sentence each what is wrong: folder, model, parsers, database, roles."""
+    """Say in one sentence each what is wrong with the installation."""
     settings = place.settings(log_level="error")
     console = Console(highlight=False)
     failed = 0

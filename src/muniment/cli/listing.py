@@ -53,7 +53,7 @@ async def list_documents(
                 present_document(view) for view in await _documents(product, session, wanted)
             ]
     if as_json:
-        print_json(*documents, as_list=True)
+        print_json(*documents, as_list=True, without="unset")
         return
     table = _table("name", "status", "version", "chunks")
     for document in documents:

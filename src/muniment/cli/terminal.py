@@ -5,6 +5,7 @@ some terminals, type commands (CWE-150). So control characters are shown, never 
 """
 
 import re
+from typing import Literal, TypeAlias
 
 import typer
 from pydantic import BaseModel
@@ -13,6 +14,9 @@ from rich.text import Text
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 but for tab and line feed, and the marks that turn the order of letters around."""
+
+Without: TypeAlias = Literal["none", "unset"]
+"""Which fields are left out: those that are null, or those that were not set."""
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -32,9 +36,9 @@ def line(text: str, style: str = "") -> Text:
     return Text(one_line(text), style=style)
 
 
-def print_json(*models: BaseModel, as_list: bool = False, exclude_none: bool = False) -> None:
+def print_json(*models: BaseModel, as_list: bool = False, without: Without | None = None) -> None:
     """Print what the API would answer; characters that a terminal obeys are escaped."""
-    written = [_as_json(model, exclude_none=exclude_none) for model in models]
+    written = [_as_json(model, without) for model in models]
     typer.echo(f"[{','.join(written)}]" if as_list else "\n".join(written))
 
 
@@ -43,6 +47,8 @@ def console_of_messages() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def _as_json(model: BaseModel, *, exclude_none: bool) -> str:
-    text = model.model_dump_json(exclude_none=exclude_none)
+def _as_json(model: BaseModel, without: Without | None) -> str:
+    text = model.model_dump_json(
+        by_alias=True, exclude_none=without == "none", exclude_unset=without == "unset"
+    )
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

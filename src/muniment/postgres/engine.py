@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import orjson
 from pydantic import SecretStr
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from muniment.kit.errors import ConfigurationError
 from muniment.postgres.settings import DatabaseSettings
@@ -73,7 +75,7 @@ def create_engine(
         # neither prepared statements nor session settings of ours exist.
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
         connect_args["server_settings"] = {"application_name": application}
-    return create_async_engine(
+    engine = create_async_engine(
         engine_url(address),
         pool_size=pool_size or settings.pool_size,
         max_overflow=0,
@@ -83,6 +85,21 @@ def create_engine(
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+    event.listen(engine.sync_engine, "do_connect", _connect)
+    return engine
+
+
+def _connect(
+    dialect: Dialect,
+    _record: ConnectionPoolEntry,
+    args: tuple[object, ...],
+    named: dict[str, object],
+) -> DBAPIConnection:
+    """Connect; a socket whose file is gone is a server that does not run, not a missing file."""
+    try:
+        return dialect.connect(*args, **named)
+    except FileNotFoundError as error:
+        raise ConnectionRefusedError(*error.args) from error
 
 
 def _milliseconds(seconds: float) -> str:

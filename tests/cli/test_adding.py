@@ -1,0 +1,119 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from muniment.cli.files import find_files
+from tests.cli.conftest import Run
+
+KINDS = frozenset({"text/plain", "text/markdown"})
+UNREADABLE = Path("/proc/self/mem")
+"""A file that everybody may open and nobody may read from its beginning, not even root."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "herons.txt").write_text("Herons stand still for hours.")
+    (tmp_path / "tides.md").write_text("# Tides\n\nThe tide turns twice a day.")
+    return tmp_path
+
+
+class TestAdd:
+    def test_a_folder_is_added_once(self, run: Run, folder: Path) -> None:
+        first = run("add", folder, "--collection", "Once")
+        assert (first.exit_code, first.stdout) == (0, "2 created\n")
+        again = run("add", folder, "--collection", "Once")
+        assert (again.exit_code, again.stdout) == (0, "2 unchanged\n")
+        (folder / "tides.md").write_text("# Tides\n\nThe tide turns four times in two days.")
+        changed = run("add", folder, "--collection", "Once")
+        assert (changed.exit_code, changed.stdout) == (0, "1 changed, 1 unchanged\n")
+
+    def test_what_cannot_be_added_is_named_and_the_rest_is_added(
+        self, run: Run, folder: Path
+    ) -> None:
+        (folder / "empty.txt").touch()
+        (folder / "memory.txt").symlink_to(UNREADABLE)
+        (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+        (folder / "photo.raw").write_bytes(bytes(range(256)))
+        result = run("add", folder, "--collection", "Mixed")
+        assert result.exit_code == 1
+        assert result.stdout == "2 created, 3 failed\n"
+        assert "✗ empty.txt: the file is empty" in result.stderr
+        assert "✗ memory.txt: it cannot be opened: " in result.stderr
+        assert "✗ broken.pdf: " in result.stderr
+        assert "photo.raw: skipped" in result.stderr
+
+    def test_pruning_deletes_what_is_gone_from_the_folder_alone(
+        self, run: Run, folder: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept.txt"
+        elsewhere.write_text("Kept.")
+        assert run("add", folder, elsewhere, "--collection", "Pruned").exit_code == 0
+        elsewhere.unlink()
+        (folder / "sub" / "herons.txt").unlink()
+        result = run("add", folder, "--prune", "--collection", "Pruned")
+        assert (result.exit_code, result.stdout) == (0, "1 removed, 1 unchanged\n")
+        listed = json.loads(run("documents list", "--json", "--collection", "Pruned").stdout)
+        assert {document["name"] for document in listed} == {"kept.txt", "tides.md"}
+
+    @pytest.mark.parametrize(
+        ("rule", "told"),
+        [
+            ("{", "--access is not an access rule"),
+            ('{"any_of": ["nobody"]}', "--access is not an access rule: write a principal as"),
+            ('{"all": [{"attribute": "size", "eq": 1}]}', "The attribute size is not declared."),
+        ],
+    )
+    def test_a_wrong_access_rule_adds_nothing(
+        self, run: Run, folder: Path, rule: str, told: str
+    ) -> None:
+        result = run("add", folder, "--access", rule)
+        assert result.exit_code == 2
+        assert told in result.stderr
+        assert result.stdout == ""
+
+    def test_a_rule_binds_others_from_the_beginning(self, run: Run, folder: Path) -> None:
+        rule = '{"all": [{"attribute": "clearance", "gte": 3}]}'
+        assert run("add", folder, "--access", rule, "--collection", "Ruled").exit_code == 0
+        [first, *_] = json.loads(run("documents list", "--json", "--collection", "Ruled").stdout)
+        assert first["access"]["all"] == [{"attribute": "clearance", "gte": 3}]
+
+    def test_a_path_where_nothing_is_is_wrong_usage(self, run: Run, tmp_path: Path) -> None:
+        result = run("add", tmp_path / "nothing")
+        assert result.exit_code == 2
+        assert "There is no file or folder" in result.stderr
+
+    def test_a_default_collection_of_somebody_else_is_not_ones_own(
+        self, run: Run, folder: Path
+    ) -> None:
+        assert run("add", folder, "--as", "alice").stdout == "2 created\n"
+        assert run("add", folder).stdout == "2 created\n"
+
+
+class TestFindFiles:
+    def test_hidden_ones_are_passed_over(self, folder: Path) -> None:
+        (folder / ".secret.txt").write_text("x")
+        (folder / ".git").mkdir()
+        (folder / ".git" / "notes.txt").write_text("x")
+        found = find_files([folder], KINDS)
+        assert [file.name for file in found.readable] == ["sub/herons.txt", "tides.md"]
+
+    def test_one_that_was_named_twice_is_there_once(self, folder: Path) -> None:
+        found = find_files([folder, folder / "tides.md", folder], KINDS)
+        assert len(found.readable) == 2
+
+    def test_one_that_was_named_is_refused_with_a_reason(self, folder: Path) -> None:
+        odd = folder / "photo.raw"
+        odd.write_bytes(bytes(range(256)))
+        assert find_files([odd], KINDS).refused == [
+            ("photo.raw", "files of the type application/octet-stream are not read")
+        ]
+        assert find_files([folder], KINDS).skipped == ["photo.raw"]
+
+    def test_names_are_made_storable(self, tmp_path: Path) -> None:
+        (tmp_path / os.fsdecode(b"\xff\x1b[31m.txt")).write_text("x")
+        [found] = find_files([tmp_path], KINDS).readable
+        assert found.name == "��[31m.txt"
+        assert found.uri.endswith("/%FF%1B%5B31m.txt")
