@@ -1,0 +1,52 @@
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from muniment.app.doctor import Finding, examine
+from muniment.app.settings import Settings
+from muniment.postgres.embedded.supervisor import EmbeddedUrls
+from muniment.postgres.engine import DatabaseUrls
+from tests.support.configured import settings_of
+from tests.support.database import TestDatabase, create_database
+
+
+async def wrong_things(settings: Settings) -> dict[str, Finding]:
+    """Let the doctor look; give what is wrong, by the first word of its subject."""
+    return {
+        finding.subject.partition(" at ")[0]: finding
+        async for finding in examine(settings)
+        if finding.problem is not None
+    }
+
+
+class TestDoctor:
+    async def test_an_empty_database_is_to_be_migrated(
+        self, cluster: EmbeddedUrls, tmp_path: Path
+    ) -> None:
+        urls = await create_database(cluster, "doctor_empty")
+        found = await wrong_things(settings_of(urls, tmp_path))
+        assert list(found) == ["database schema"]
+        assert "muniment migrate" in f"{found['database schema'].hint}"
+
+    async def test_a_superuser_does_not_serve(
+        self, cluster: EmbeddedUrls, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        mighty = DatabaseUrls(
+            migrated.urls.owner,
+            SecretStr(
+                cluster.superuser.get_secret_value().replace(
+                    "/muniment?", f"/{database_name(migrated.urls.serving)}?"
+                )
+            ),
+            migrated.urls.worker,
+        )
+        found = await wrong_things(settings_of(mighty, tmp_path))
+        assert "is a superuser" in f"{found['serving role'].problem}"
+
+    async def test_a_folder_that_cannot_be_is_told(self, migrated: TestDatabase) -> None:
+        found = await wrong_things(settings_of(migrated.urls, Path("/proc/nowhere")))
+        assert "data folder" in found
+
+
+def database_name(address: SecretStr) -> str:
+    return address.get_secret_value().rpartition("/")[2].partition("?")[0]
