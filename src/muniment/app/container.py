@@ -13,8 +13,9 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from muniment.answers.service import AnswerService
-from muniment.app.local_mode import load_local_issuer
+from muniment.app.local_mode import load_local_issuer, refuse_open_local_mode
 from muniment.app.settings import Settings
+from muniment.app.unsupported import refuse_unsupported
 from muniment.identity.authentication import Authenticator
 from muniment.identity.idempotency import IdempotencyStore, purge_expired
 from muniment.identity.issuers import TrustedIssuers
@@ -33,13 +34,13 @@ from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.tasks import IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
-from muniment.kit.plugins import PluginGroup, load_plugin
+from muniment.kit.plugins import load_plugin
 from muniment.library.service.contents import ContentService
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
 from muniment.ports.embedding import EMBEDDERS, Embedder
 from muniment.ports.jobs import INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
-from muniment.ports.originals import Originals
+from muniment.ports.originals import ORIGINALS, Originals
 from muniment.ports.vectors import VectorStore
 from muniment.postgres.engine import DatabaseUrls, create_engine, role_name
 from muniment.postgres.migrator import ensure_current, schema_revision
@@ -48,8 +49,6 @@ from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
-
-ORIGINALS = PluginGroup[Originals]("muniment.originals", "originals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,7 @@ async def open_shared(settings: Settings) -> AsyncIterator[Shared]:
 async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serving]:
     """Connect as the serving role and make what answers requests."""
     settings = shared.settings
+    refuse_open_local_mode(settings)
     async with AsyncExitStack() as stack:
         engine = create_engine(urls.serving, settings.database, application="muniment-serve")
         stack.push_async_callback(engine.dispose)
@@ -158,6 +158,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
 async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Working]:
     """Connect as the worker role and make what runs jobs."""
     settings = shared.settings
+    refuse_unsupported(settings)
     async with AsyncExitStack() as stack:
         size = 2 * settings.ingestion.concurrency + 1
         engine = create_engine(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.app.folder import make_data_folder
 from muniment.app.settings import Settings
@@ -16,7 +17,7 @@ from muniment.kit.errors import ConfigurationError
 from muniment.ports.embedding import EmbedderIdentity
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres
 from muniment.postgres.engine import DatabaseUrls, role_name
-from muniment.postgres.migrator import Migrator
+from muniment.postgres.migrator import Migrator, SchemaMismatchError
 from muniment.postgres.walls import Walls
 
 _log = structlog.get_logger(__name__)
@@ -47,14 +48,22 @@ def walls_for(urls: DatabaseUrls) -> Walls:
     return Walls(page, serving=role_name(urls.serving), worker=role_name(urls.worker))
 
 
+async def ensure_walls(connection: AsyncConnection, urls: DatabaseUrls) -> None:
+    """Refuse policies and grants of another version. Raises SchemaMismatchError."""
+    if not await walls_for(urls).are_up(connection):
+        raise SchemaMismatchError(
+            "The policies and grants are not those of this version.", hint="Run `muniment migrate`."
+        )
+
+
 async def bring_up_to_date(
-    urls: DatabaseUrls, identity: EmbedderIdentity, vectors: VectorSettings, revision: str = "head"
+    urls: DatabaseUrls, identity: EmbedderIdentity, vectors: VectorSettings
 ) -> None:
     """Migrate, put up the walls, register the embedding space; costs few reads when all is done."""
     migrator = Migrator(urls.owner, all_tables())
     before = await migrator.current()
-    if before != Migrator.head() or revision != "head":
-        await migrator.upgrade(revision)
+    if before != Migrator.head():
+        await migrator.upgrade()
         _log.info("database_migrated", before=before, after=await migrator.current())
     walls = walls_for(urls)
     async with migrator.connection() as connection:

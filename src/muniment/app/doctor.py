@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from muniment.app.container import ORIGINALS
-from muniment.app.database import database_addresses, walls_for
+from muniment.app.database import database_addresses, ensure_walls
+from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
 from muniment.index.spaces import find_space
@@ -20,13 +20,9 @@ from muniment.kit.error_translation import translate_error
 from muniment.kit.errors import ConfigurationError, MunimentError
 from muniment.kit.plugins import load_plugin
 from muniment.ports.embedding import EMBEDDERS
+from muniment.ports.originals import ORIGINALS
 from muniment.postgres.engine import DatabaseUrls, create_engine, engine_url, role_name
-from muniment.postgres.migrator import (
-    Migrator,
-    SchemaMismatchError,
-    ensure_current,
-    schema_revision,
-)
+from muniment.postgres.migrator import Migrator, ensure_current, schema_revision
 from muniment.postgres.roles import DatabaseProblem, role_problems
 from muniment.postgres.unit_of_work import Transactions
 
@@ -44,6 +40,7 @@ class Finding:
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at one thing after the other; what a failed one hides is not looked at."""
+    yield await _look("settings", lambda: _check_settings(settings))
     yield await _look("data folder", lambda: _check_folder(settings))
     yield await _look("embedding model", lambda: _check_embedder(settings))
     yield await _look("parsers", lambda: _check_parsers(settings))
@@ -107,6 +104,10 @@ def _address(address: SecretStr) -> str:
     return f"{url.host or url.query.get('host', 'localhost')}/{url.database} ({url.username})"
 
 
+async def _check_settings(settings: Settings) -> None:
+    refuse_open_local_mode(settings)
+
+
 async def _check_folder(settings: Settings) -> None:
     folder = settings.data_dir
     try:
@@ -161,11 +162,7 @@ async def _check_schema(settings: Settings, urls: DatabaseUrls) -> None:
 
 async def _check_walls(urls: DatabaseUrls) -> None:
     async with Migrator(urls.owner, all_tables()).connection() as connection:
-        if not await walls_for(urls).are_up(connection):
-            raise SchemaMismatchError(
-                "The policies and grants are not those of this version.",
-                hint="Run `muniment migrate`.",
-            )
+        await ensure_walls(connection, urls)
 
 
 async def _check_space(settings: Settings, urls: DatabaseUrls) -> None:

@@ -32,15 +32,13 @@ def create_app(
     *,
     lifespan: Lifespan | None = None,
     routers: Sequence[APIRouter] = (),
-    root_routers: Sequence[APIRouter] = (),
     readiness: Readiness | None = None,
     registry: CollectorRegistry | None = None,
 ) -> FastAPI:
     """Make the application.
 
-    `routers` are mounted under `/api/v1`, `root_routers` at the root; routes are tried in order,
-    so the busiest come first. What the lifespan yields is the state of each request
-    (`request.state`).
+    `routers` are mounted under `/api/v1`; routes are tried in order, so the busiest come first.
+    What the lifespan yields is the state of each request (`request.state`).
     """
     registry = registry or CollectorRegistry(auto_describe=True)
     app = DocumentedApi(
@@ -50,7 +48,7 @@ def create_app(
         description=DESCRIPTION,
         openapi_tags=TAGS,
         servers=[{"url": settings.server.base_url, "description": "This server"}],
-        contact={"name": "The Muniment authors", "url": "https://muniment.example/docs"},
+        contact={"name": "The Muniment authors"},
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         openapi_url="/openapi.json" if settings.server.docs else None,
         docs_url=None,
@@ -63,8 +61,6 @@ def create_app(
     add_problem_rendering(app)
     for router in routers:
         app.include_router(router, prefix=API_PREFIX)
-    for router in root_routers:
-        app.include_router(router)
     app.include_router(create_operations_router(readiness or Readiness(), registry))
     if settings.server.docs:
         app.include_router(create_docs_router())

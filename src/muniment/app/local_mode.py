@@ -4,6 +4,7 @@ import asyncio
 
 from muniment.app.folder import make_data_folder
 from muniment.app.settings import Settings
+from muniment.app.unsupported import refuse_unsupported
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.kit.clock import Clock
 from muniment.kit.errors import ConfigurationError
@@ -24,13 +25,9 @@ def refuse_open_local_mode(settings: Settings) -> None:
     It has no other proof of who is asking than access to this machine, so it listens on the
     loopback alone.
     """
-    if not settings.is_local_mode:
-        raise ConfigurationError(
-            "The keys of [[identity.issuers]] cannot be fetched by this version.",
-            hint="Remove the issuers to run in local mode; sign-on through a provider comes next.",
-        )
+    refuse_unsupported(settings)
     if not settings.server.is_loopback:
         raise ConfigurationError(
             f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",
-            hint="Set server.host to 127.0.0.1, or configure an issuer under [[identity.issuers]].",
+            hint="Set server.host to 127.0.0.1; sign-on through a provider comes next.",
         )

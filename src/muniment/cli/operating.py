@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from muniment.app.container import open_shared
-from muniment.app.database import bring_up_to_date, database_addresses, walls_for
+from muniment.app.database import bring_up_to_date, database_addresses, ensure_walls
 from muniment.app.tables import all_tables
 from muniment.cli.command import Place
-from muniment.postgres.migrator import Migrator, SchemaMismatchError, ensure_current
+from muniment.postgres.migrator import Migrator, ensure_current
 
 
 async def migrate(
@@ -27,11 +27,7 @@ async def migrate(
         if check:
             await _check(migrator)
             async with migrator.connection() as connection:
-                if not await walls_for(urls).are_up(connection):
-                    raise SchemaMismatchError(
-                        "The policies and grants are not those of this version.",
-                        hint="Run `muniment migrate`.",
-                    )
+                await ensure_walls(connection, urls)
             typer.echo("The database is up to date.")
         elif to is not None:
             await migrator.go_to(to)

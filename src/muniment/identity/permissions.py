@@ -22,7 +22,10 @@ class Permission(StrEnum):
         return member
 
     ANSWERS_ASK = "answers:ask", "Ask questions and get cited answers from documents one may read."
-    AUDIT_READ = "audit:read", "Read who did what in the tenant, and see what access rules removed."
+    AUDIT_READ = (
+        "audit:read",
+        "Read who did what in the tenant and what access rules removed; not kept by this version.",
+    )
     COLLECTIONS_CREATE = "collections:create", "Make collections; their maker owns them."
     COLLECTIONS_READ = (
         "collections:read",
@@ -44,7 +47,10 @@ class Permission(StrEnum):
     PROFILE_READ = "profile:read", "Read one's own profile; everybody who is signed in may."
     PROFILE_WRITE = "profile:write", "Change one's own profile."
     SEARCH_QUERY = "search:query", "Search the documents one may read."
-    SETTINGS_MANAGE = "settings:manage", "Change the settings of the tenant."
+    SETTINGS_MANAGE = (
+        "settings:manage",
+        "Change the settings of the tenant; in this version a tenant has none yet.",
+    )
     USERS_MANAGE = "users:manage", "Make, disable and erase the users of the tenant."
     USERS_READ = "users:read", "List the users of the tenant."
 

@@ -156,7 +156,9 @@ class IdentitySettings(_Settings):
     """Who may sign in and what roles allow; no issuer means local mode."""
 
     issuers: tuple[IssuerSettings, ...] = Field(
-        default=(), description="The issuers whose tokens are accepted; none is local mode."
+        default=(),
+        description="The issuers whose tokens are accepted; none is local mode. This version "
+        "refuses all but none.",
     )
     attributes: dict[AttributeName, AttributeType] = Field(
         default={"department": "str", "clearance": "int"},
@@ -170,11 +172,13 @@ class IdentitySettings(_Settings):
     )
     rights_max_age: Duration = Field(
         default=timedelta(hours=24),
-        description="How old the last verified rights of an owner may be for work without a token.",
+        description="How old the last verified rights of an owner may be for work without a token; "
+        "not used by this version.",
     )
     refresh_grace: Duration = Field(
         default=timedelta(minutes=5),
-        description="How long a browser session lives on while its issuer does not answer.",
+        description="How long a browser session lives on while its issuer does not answer; not "
+        "used by this version.",
     )
     token_cache_size: int = Field(
         default=10_000,
@@ -183,7 +187,8 @@ class IdentitySettings(_Settings):
         description="How many verified tokens are remembered; 0 remembers none.",
     )
     web: WebSignInSettings | None = Field(
-        default=None, description="Sign-in with a browser; not set means by token only."
+        default=None,
+        description="Sign-in with a browser; this version refuses it: callers send a token.",
     )
 
     @field_validator("attributes")

@@ -31,8 +31,9 @@ class EmbeddingSettings(_PluginTable):
     space: str = Field(
         default="minilm",
         min_length=1,
-        description="The plug-in that embeds what is ingested from now on. What was embedded "
-        "before stays findable in its own space.",
+        description="The plug-in that embeds documents and questions. Searches compare meaning in "
+        "its space only: what another one embedded before is found by its words until it is "
+        "ingested again.",
     )
 
 
@@ -40,7 +41,9 @@ class VectorSettings(_PluginTable):
     """Where vectors are kept; `[vectors.<plug-in>]` has the settings of the plug-in."""
 
     store: str = Field(
-        default="pgvector", min_length=1, description="The plug-in that keeps the vectors."
+        default="pgvector",
+        min_length=1,
+        description="Where the vectors are kept; this version takes no other value.",
     )
     index: Literal["hnsw", "ivfflat"] = Field(
         default="hnsw",

@@ -36,7 +36,9 @@ class LlmSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     providers: tuple[ProviderSettings, ...] = Field(
-        default=(), description="The servers; with none, answers are quotes of the documents."
+        default=(),
+        description="The servers; this version refuses all but none: answers are quotes of the "
+        "documents.",
     )
     routes: Mapping[str, tuple[str, ...]] = Field(
         default_factory=dict,

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from muniment.kit.errors import UnavailableError
-
-ORIGINALS_GROUP = "muniment.originals"
-"""The group of entry points under which stores of originals are found."""
+from muniment.kit.plugins import PluginGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +60,7 @@ class Originals(Protocol):
     async def delete(self, key: str) -> None:
         """Remove the bytes; no error when they are gone already."""
         ...
+
+
+ORIGINALS = PluginGroup[Originals]("muniment.originals", "originals")
+"""How a store of originals is found: by the name of its entry point."""

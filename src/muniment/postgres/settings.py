@@ -20,7 +20,8 @@ class DatabaseSettings(BaseModel):
     )
     owner_url: SecretStr | None = Field(
         default=None,
-        description="Address of the role that owns the tables; only `migrate` uses it.",
+        description="Address of the role that owns the tables: `migrate` and `up` change them as "
+        "it, `doctor` looks.",
     )
     worker_url: SecretStr | None = Field(
         default=None, description="Address of the role that runs jobs."

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from muniment.adapters.originals.filesystem import FilesystemOriginals
-from muniment.kit.plugins import PluginGroup, load_plugin
+from muniment.kit.plugins import load_plugin
 from muniment.ports.originals import (
-    ORIGINALS_GROUP,
+    ORIGINALS,
     OriginalMissingError,
-    Originals,
     OriginalsFullError,
     OriginalTooLargeError,
 )
@@ -109,7 +108,5 @@ class TestKeys:
 
 
 def test_is_found_by_entry_point(tmp_path: Path) -> None:
-    group = PluginGroup[Originals](ORIGINALS_GROUP, "originals")
-    assert isinstance(
-        load_plugin(group, "filesystem", {"root": str(tmp_path)}), FilesystemOriginals
-    )
+    found = load_plugin(ORIGINALS, "filesystem", {"root": str(tmp_path)})
+    assert isinstance(found, FilesystemOriginals)
