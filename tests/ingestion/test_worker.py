@@ -84,18 +84,16 @@ class TestRun:
         assert sorted(kind.done) == ["a", "b", "c"]
         assert await states(database) == []
 
-    async def test_wakes_for_a_new_job_before_the_next_poll(
+    async def test_finds_what_came_while_it_rested(
         self, database: TestDatabase, library: LibraryRows
     ) -> None:
         kind = Recorded(database.worker)
-        sleepy = QUICK.model_copy(update={"poll_interval": timedelta(minutes=5)})
-        worker = Worker(database.worker, {"test": kind}, sleepy)
+        worker = make_worker(database, kind)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(worker.run())
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
             await add(library, "late")
-            worker.wake()
             await eventually(lambda: kind.done == ["late"])
             worker.stop()
 

@@ -231,7 +231,6 @@ class TestFence:
         before = await states(database)
         async with database.worker.begin(None) as session:
             for refused in (
-                jobs.hold(session, stale),
                 jobs.finish(session, stale),
                 jobs.park(session, stale, "x"),
                 jobs.retry_later(session, stale, "x", Backoff()),
@@ -254,16 +253,6 @@ class TestFence:
 
         async with database.owner.connect() as owner:
             assert (await owner.execute(text("select chunks from lex_total"))).all() == []
-
-    async def test_is_held_until_the_transaction_ends(self, database: TestDatabase) -> None:
-        await enqueue(database, job(1))
-        mine = await must_claim(database, EXPIRED)
-        async with database.worker.begin(None) as session:
-            await jobs.hold(session, mine)
-            assert await claim(database) is None
-            await jobs.finish(session, mine)
-
-        assert await states(database) == []
 
 
 class TestEnds:

@@ -12,6 +12,7 @@ from muniment.evaluation.dataset import CorpusDocument
 from muniment.evaluation.repository import CorpusRepository
 from muniment.identity.principal import Principal
 from muniment.kit.etag import IfMatch
+from muniment.library.repository.documents import UNFINISHED
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
 from muniment.library.service.registration import NewUpload, register_all
@@ -24,7 +25,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 MAX_NAME = 200
 _BATCH = 50
 _LOOK_EVERY_S = 0.2
-_UNFINISHED = ("queued", "processing")
 
 
 class WorksOffJobs(Protocol):
@@ -110,7 +110,7 @@ class EvaluationCorpus:
         while True:
             async with self._session(principal) as session:
                 states = await CorpusRepository(session).count_by_status(principal, collection_id)
-            open_ones = sum(states[status] for status in _UNFINISHED)
+            open_ones = sum(states[status] for status in UNFINISHED)
             progress("ingest", states.total() - open_ones, states.total())
             if not open_ones:
                 return states["failed"]

@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
 
@@ -54,17 +55,11 @@ class Worker:
         self._backoff = backoff or jobs.Backoff()
         self._chores = chores
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
-        self._bell = asyncio.Event()
         self._stopping = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look for jobs now instead of at the next poll."""
-        self._bell.set()
 
     def stop(self) -> None:
         """End `run`: nothing new is claimed, and what is being worked on goes back to the queue."""
         self._stopping.set()
-        self._bell.set()
 
     async def run(self) -> None:
         """Work until `stop`."""
@@ -100,12 +95,9 @@ class Worker:
                 await self._rest()
 
     async def _rest(self) -> None:
-        self._bell.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.poll_interval.total_seconds()):
-                await self._bell.wait()
-        except TimeoutError:
-            return
+                await self._stopping.wait()
 
     async def _end_job(self, job: ClaimedJob) -> None:
         kind = self._kinds.get(job.kind)

@@ -77,7 +77,13 @@ class Backoff:
 async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
     """Add jobs in the caller's transaction: they exist if and only if it commits."""
     session.add_all(
-        Job(tenant_id=job.tenant_id, kind=job.kind, key=job.key, payload=job.payload)
+        Job(
+            tenant_id=job.tenant_id,
+            kind=job.kind,
+            key=job.key,
+            payload=job.payload,
+            max_attempts=job.max_attempts,
+        )
         for job in jobs
     )
     await session.flush()
@@ -163,13 +169,6 @@ async def extend(session: AsyncSession, job: ClaimedJob, lease: timedelta) -> bo
     )
     values = {"lease": lease, "id": job.id, "fence": job.fence}
     return (await session.execute(statement, values)).one_or_none() is not None
-
-
-async def hold(session: AsyncSession, job: ClaimedJob) -> None:
-    """Make sure that the job is ours until this transaction ends. Raises FenceLostError."""
-    statement = text("select 1 from job where id = :id and fence = :fence for update")
-    if (await session.execute(statement, {"id": job.id, "fence": job.fence})).one_or_none() is None:
-        raise FenceLostError(f"Job {job.id} was taken over by another worker.")
 
 
 async def finish(session: AsyncSession, job: ClaimedJob) -> None:
