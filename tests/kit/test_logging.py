@@ -65,6 +65,13 @@ class TestConfigureLogging:
         logging.getLogger("uvicorn.access").info("GET /?token=hunter2")
         assert out.getvalue() == ""
 
+    def test_of_migrations_only_what_is_wrong_is_kept(self) -> None:
+        out = written(LogSettings(format="json"))
+        logging.getLogger("alembic.runtime.migration").info("Context impl PostgresqlImpl.")
+        assert out.getvalue() == ""
+        logging.getLogger("alembic.runtime.migration").warning("two heads")
+        assert json.loads(out.getvalue())["event"] == "two heads"
+
     def test_auto_is_json_in_a_pipe_and_lines_on_a_terminal(self) -> None:
         pipe, terminal = io.StringIO(), Terminal()
         for stream in (pipe, terminal):

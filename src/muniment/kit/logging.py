@@ -21,6 +21,7 @@ LogFormat = Literal["auto", "json", "console"]
 
 _QUIET_LIBRARIES = {
     "uvicorn.access": logging.CRITICAL,  # our own line per request says more, and no query string
+    "alembic": logging.WARNING,  # it tells how it set itself up; our line says what it changed
     "sqlalchemy.engine": logging.WARNING,
     "aiohttp.access": logging.WARNING,
     "asyncio": logging.WARNING,
