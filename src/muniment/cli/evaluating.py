@@ -19,9 +19,9 @@ from muniment.evaluation.dataset import Dataset, load_dataset
 from muniment.evaluation.models import Scores
 from muniment.evaluation.service import Evaluator
 from muniment.identity.principal import Principal
-from muniment.kit.ids import new_id
 from muniment.ports.vectors import Mode
 
+_TENANT = "evaluation"
 _MODES: tuple[Mode, ...] = ("hybrid", "lexical", "dense")
 
 
@@ -66,10 +66,12 @@ async def _run(product: Product, dataset: Dataset, modes: tuple[Mode, ...]) -> l
 
 
 async def _somebody_alone(product: Product) -> Principal:
-    """Sign a user in to a tenant that nobody else is in."""
-    token = product.serving.local_issuer.mint(
-        "evaluation", roles=["member"], tenant=f"evaluation-{new_id().hex}"
-    )
+    """Sign in to a tenant that is there for evaluations alone.
+
+    It is the same at every run: its documents go afterwards, but the serving role may remove no
+    account, so that a tenant for each run would stay for good.
+    """
+    token = product.serving.local_issuer.mint(_TENANT, roles=["member"], tenant=_TENANT)
     caller = await product.serving.authenticator.authenticate(f"Bearer {token}")
     return caller.principal
 
