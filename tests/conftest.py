@@ -1,5 +1,6 @@
 """What every test may ask for: a real PostgreSQL, a migrated database, transactions."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from hypothesis import settings
 from starlette.types import ASGIApp
 
 from muniment.identity.key_file import KEY_BITS
@@ -19,6 +21,11 @@ from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
 from tests.support.app import ClientMaker, make_client, running_app
 from tests.support.callers import CallerSpec, Claims
 from tests.support.database import TestDatabase, migrated_database
+
+# The same examples at every run of CI: what random ones find is found at a developer's desk.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 # The console renderer's own tracebacks show every local variable, which takes seconds each.
 structlog.configure(

@@ -39,6 +39,19 @@ class TestSentenceSpans:
         text = f"Title\n{body}\n- deeds\n- maps\n\nend"
         assert split(text) == ["Title", body, "- deeds", "- maps", "end"]
 
+    def test_go_on_in_the_next_line_when_they_begin_late_in_a_full_one(self) -> None:
+        text = (
+            "Up to five unused days can be carried over into the next year. Unused days lapse on\n"
+            "31 March. Leave that you could not take does not lapse until 18 months later. Ask\n"
+            "Anna Smith."
+        )
+        assert [sentence.replace("\n", " ") for sentence in split(text)] == [
+            "Up to five unused days can be carried over into the next year.",
+            "Unused days lapse on 31 March.",
+            "Leave that you could not take does not lapse until 18 months later.",
+            "Ask Anna Smith.",
+        ]
+
     def test_only_look_at_the_span_asked_for(self) -> None:
         text = "One. Two. Three."
         assert list(sentence_spans(text, 5, 10)) == [(5, 9)]

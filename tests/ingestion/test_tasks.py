@@ -5,16 +5,31 @@ import pytest
 from sqlalchemy import text
 
 from muniment.index.models import Chunk
+from muniment.index.spaces import EmbeddingSpaceRef
+from muniment.ingestion.parsing.pool import ParserPool
+from muniment.ingestion.pipeline import Pipeline
+from muniment.ingestion.settings import IngestionSettings
+from muniment.ingestion.tasks import IngestDocument
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.library.models import Document
 from muniment.ports.jobs import INGEST_DOCUMENT, ClaimedJob, document_ingestion
 from muniment.postgres import jobs
+from muniment.postgres.engine import create_engine
+from muniment.postgres.settings import DatabaseSettings
+from muniment.postgres.unit_of_work import Transactions
 from tests.support.database import TestDatabase
 from tests.support.fake_originals import FakeOriginals
 from tests.support.library_rows import LibraryRows
 
 LEAVE = b"Staff get thirty days of leave.\n\nUnused days expire at the end of March."
 LEASE = timedelta(seconds=15)
+SLOW_CHUNKS = (
+    (
+        "create function slow_chunk() returns trigger language plpgsql as"
+        " $$ begin perform pg_sleep(2.5); return new; end $$"
+    ),
+    "create trigger slow before insert on chunk for each statement execute function slow_chunk()",
+)
 
 
 async def finished(library: LibraryRows, worker: Worker, document_id: UUID) -> Document:
@@ -207,6 +222,39 @@ class TestFence:
         async with database.owner.connect() as connection:
             states = await connection.execute(text("select state from job"))
             assert states.scalars().all() == ["parked"]
+
+
+class TestLongCommit:
+    async def test_outlasts_lease_and_lock_timeout(
+        self,
+        library: LibraryRows,
+        database: TestDatabase,
+        originals: FakeOriginals,
+        parsers: ParserPool,
+        pipeline: Pipeline,
+        space: EmbeddingSpaceRef,
+    ) -> None:
+        """The keeper of the lease must not wait for the row that the last transaction holds."""
+        settings = DatabaseSettings.model_validate({"lock_timeout": 0.5})
+        engine = create_engine(database.urls.worker, settings, application="test-impatient")
+        transactions = Transactions(engine)
+        kind = IngestDocument(transactions, originals, parsers, pipeline, space, 4)
+        impatient = IngestionSettings(lease=timedelta(seconds=1.2))
+        worker = Worker(transactions, {INGEST_DOCUMENT: kind}, impatient)
+        document_id = await library.upload(LEAVE)
+        async with database.owner.begin() as connection:
+            for statement in SLOW_CHUNKS:
+                await connection.execute(text(statement))
+        try:
+            assert await worker.run_one()
+        finally:
+            async with database.owner.begin() as connection:
+                await connection.execute(text("drop function slow_chunk cascade"))
+            await engine.dispose()
+
+        document = await library.document(document_id)
+        assert document is not None
+        assert (document.status, document.ready_version) == ("ready", 1)
 
 
 class TestPurge:

@@ -125,6 +125,16 @@ class TestSameDocument:
         kinds = [kind for kind, _ in await jobs_of(database)]
         assert kinds == ["ingest_document", "purge_original"]
 
+    async def test_same_bytes_of_a_failed_document_are_another_try(
+        self, alice: httpx2.AsyncClient, collection: str, database: TestDatabase
+    ) -> None:
+        document = await add(alice, collection)
+        async with database.owner.begin() as connection:
+            await connection.execute(text("update document set status = 'failed'"))
+        [again] = (await send(alice, collection)).json()["documents"]
+        assert (again["id"], again["status"], again["version"]) == (document, "queued", 2)
+        assert (await jobs_of(database))[-1] == ("ingest_document", f"{document}:2")
+
     async def test_changed_bytes_are_a_new_version(
         self, alice: httpx2.AsyncClient, collection: str, database: TestDatabase
     ) -> None:

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from muniment.kit.errors import UnavailableError
 from muniment.postgres.embedded.roles import SERVING
+from muniment.postgres.engine import engine_url
 from muniment.postgres.prepared import PreparedReads
 from muniment.postgres.settings import DatabaseSettings
 from tests.postgres.town import Town
@@ -91,16 +92,18 @@ class TestAbsence:
         reads: PreparedReads,
         as_superuser: Callable[[str], Awaitable[None]],
     ) -> None:
-        await as_superuser(f"alter role {SERVING} connection limit 0")
+        # Of this database alone: other test processes work on the same server.
+        name = engine_url(database.urls.serving).database
+        await as_superuser(f'alter database "{name}" connection limit 0')
         try:
             await as_superuser(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                f" where usename = '{SERVING}'"
+                f" where usename = '{SERVING}' and datname = '{name}'"
             )
             with pytest.raises(UnavailableError, match="does not answer"):
                 await reads.row("select 1")
         finally:
-            await as_superuser(f"alter role {SERVING} connection limit -1")
+            await as_superuser(f'alter database "{name}" connection limit -1')
 
         assert await reads.row("select 1 as one") == {"one": 1}
 

@@ -92,9 +92,11 @@ class AnswerService:
         scored = await asyncio.to_thread(
             self._score, found, sentences, vectors, tenant_salt(principal.tenant_id)
         )
-        if max(one.relevance for one in scored) < self._settings.min_relevance:
+        best = max(one.relevance for one in scored)
+        if best < self._settings.min_relevance:
             return []
-        return choose(scored, self._settings.sentences)
+        telling = [one for one in scored if one.relevance >= self._settings.min_share * best]
+        return choose(telling, self._settings.sentences)
 
     def _score(
         self, found: Found, sentences: Sequence[Sentence], vectors: Sequence[Vector], salt: bytes

@@ -20,6 +20,13 @@ class AnswerSettings(BaseModel):
         le=5.0,
         description="Weight of a passage's own rank beside the fit of the sentence.",
     )
+    min_share: float = Field(
+        default=0.35,
+        ge=0.0,
+        le=1.0,
+        description="The least fit of a further sentence, as a share of the best one's: what is "
+        "much weaker only fills the answer up.",
+    )
     min_relevance: float = Field(
         default=1.15,
         ge=0.0,

@@ -73,3 +73,9 @@ async def _ensure_tenant(session: AsyncSession, name: str) -> int:
         await session.execute(insert(Tenant).values(name=name).on_conflict_do_nothing())
         tenant_id = (await session.execute(by_name)).scalar_one()
     return tenant_id
+
+
+async def is_active(session: AsyncSession, account_id: UUID) -> bool:
+    """Tell whether a user may still do anything, for what goes on after its request was let in."""
+    status = await session.scalar(select(Account.status).where(Account.id == account_id))
+    return status == "active"

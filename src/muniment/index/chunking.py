@@ -169,7 +169,10 @@ class _Packer:
         path = self._sections.path_at(self._start if self._is_open else place)
         if path not in self._budgets:
             prefix = prefix_for(self._title, path, self._counter)
-            self._budgets[path] = self._counter.max_tokens - self._counter.count_tokens(prefix)
+            # Where prefix and text meet, both together may count a token more than each by itself.
+            seam = 1 if prefix else 0
+            taken = self._counter.count_tokens(prefix) + seam
+            self._budgets[path] = self._counter.max_tokens - taken
         return self._budgets[path]
 
     def _count_if_extended(self, start: int, end: int) -> int:

@@ -49,6 +49,8 @@ _OPENERS = frozenset(_STARTERS.split())
 class _Lines:
     """How long the lines of a text are: a line much shorter than the longest ends something."""
 
+    start: int
+    """Where the text begins."""
     longest: int
 
     def is_short(self, length: int) -> bool:
@@ -58,7 +60,7 @@ class _Lines:
 
 def sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Give the sentences of `text[start:end]` as stripped spans; only white space lies between."""
-    lines = _Lines(max(map(len, text[start:end].split("\n")), default=0))
+    lines = _Lines(start, max(map(len, text[start:end].split("\n")), default=0))
     begin = start
     for found in _BREAK.finditer(text, start, end):
         cut = found.start() if found.lastgroup == "line" else found.end()
@@ -72,19 +74,19 @@ def _ends_sentence(text: str, begin: int, found: re.Match[str], end: int, lines:
     if found.lastgroup == "wide":
         return True
     if found.lastgroup == "line":
-        return _line_ends_sentence(text, begin, found, end, lines)
+        return _line_ends_sentence(text, found, end, lines)
     return _mark_ends_sentence(text, begin, found, end)
 
 
-def _line_ends_sentence(
-    text: str, begin: int, found: re.Match[str], end: int, lines: _Lines
-) -> bool:
+def _line_ends_sentence(text: str, found: re.Match[str], end: int, lines: _Lines) -> bool:
     """Tell whether a line break ends a sentence: by what follows, or because it came early."""
     if found.end() >= end or found.group().count("\n") > 1:
         return True
     if _LIST_ITEM.match(text, found.end(), end):
         return True
-    line_start = max(text.rfind("\n", begin, found.start()) + 1, begin)
+    # The whole line counts, not what of it belongs to this sentence: one that begins late in a
+    # full line goes on in the next.
+    line_start = max(text.rfind("\n", lines.start, found.start()) + 1, lines.start)
     return lines.is_short(found.start() - line_start) and not text[found.end()].islower()
 
 

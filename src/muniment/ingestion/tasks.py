@@ -120,13 +120,13 @@ class IngestDocument:
             pipeline=f"{parsers.revision}, {self._pipeline.revision}",
         )
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            await jobs.finish(session, job)
             repository = IngestionRepository(session)
-            if not await repository.hold(version):
-                return
-            await repository.make_ready(version, read, len(chunks))
-            owner = ChunkOwner(job.tenant_id, version.document_id, version.number)
-            await IndexWriter(session, self._space).replace(owner, chunks)
+            if await repository.hold(version):
+                await repository.make_ready(version, read, len(chunks))
+                owner = ChunkOwner(job.tenant_id, version.document_id, version.number)
+                await IndexWriter(session, self._space).replace(owner, chunks)
+            # Last, because it takes the job's row, and until then the lease is to be prolonged.
+            await jobs.finish(session, job)
         _log.info("document_ready", document=str(version.document_id), chunks=len(chunks))
 
     async def _end_failed(self, job: ClaimedJob, code: str, detail: str) -> None:
@@ -150,14 +150,13 @@ class PurgeDocument:
         """Remove the rows in one commit, which also asks for the removal of each original."""
         document_id = UUID(str(job.payload["document_id"]))
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            await jobs.finish(session, job)
             repository = IngestionRepository(session)
-            if not await repository.is_deleted(document_id):
-                return
-            keys = await repository.original_keys(document_id)
-            await IndexWriter(session, self._space).remove(job.tenant_id, document_id)
-            await repository.remove_deleted(document_id)
-            await jobs.enqueue(session, [original_purge(job.tenant_id, key) for key in keys])
+            if await repository.is_deleted(document_id):
+                keys = await repository.original_keys(document_id)
+                await IndexWriter(session, self._space).remove(job.tenant_id, document_id)
+                await repository.remove_deleted(document_id)
+                await jobs.enqueue(session, [original_purge(job.tenant_id, key) for key in keys])
+            await jobs.finish(session, job)
 
     async def give_up(self, job: ClaimedJob, reason: str) -> None:
         """Park the job; the document stays invisible."""

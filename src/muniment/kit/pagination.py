@@ -6,6 +6,7 @@ made for; it grants nothing, so it is checked but not signed.
 
 import binascii
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from muniment.kit.errors import FieldProblem, InvalidInputError
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 _MAX_CURSOR_LENGTH = 2048
+_LARGEST_NUMBER = 2**31 - 1
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -124,6 +127,13 @@ def _from_json(value: object, kind: KeyType) -> KeyValue:
             return datetime.fromisoformat(value) if kind is datetime else UUID(value)
     except ValueError as error:
         raise InvalidCursorError from error
-    if isinstance(value, str | int | float) and type(value) is kind:
+    if isinstance(value, str | int | float) and type(value) is kind and _is_storable(value):
         return value
     raise InvalidCursorError
+
+
+def _is_storable(value: str | float) -> bool:
+    """Tell whether the database could hold the value: no list ever made a cursor of another."""
+    if isinstance(value, str):
+        return _UNSTORABLE.search(value) is None
+    return abs(value) <= _LARGEST_NUMBER

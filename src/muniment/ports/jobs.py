@@ -15,6 +15,9 @@ PURGE_DOCUMENT = "purge_document"
 PURGE_ORIGINAL = "purge_original"
 """Remove the stored bytes of a version that no row speaks of any more."""
 
+UNTIL_DONE = 1_000_000
+"""Attempts of a job that is never given up: what was deleted must go, however long it takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
@@ -24,6 +27,7 @@ class NewJob:
     kind: str
     key: str
     payload: JobPayload
+    max_attempts: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,14 @@ class ClaimedJob:
 
 def original_purge(tenant_id: int, key: str) -> NewJob:
     """Ask for the removal of stored bytes."""
-    return NewJob(tenant_id, PURGE_ORIGINAL, key, {"key": key})
+    return NewJob(tenant_id, PURGE_ORIGINAL, key, {"key": key}, max_attempts=UNTIL_DONE)
 
 
 def document_purge(tenant_id: int, document_id: UUID) -> NewJob:
     """Ask for the removal of what a deleted document has left."""
     name = str(document_id)
-    return NewJob(tenant_id, PURGE_DOCUMENT, name, {"document_id": name})
+    payload: JobPayload = {"document_id": name}
+    return NewJob(tenant_id, PURGE_DOCUMENT, name, payload, max_attempts=UNTIL_DONE)
 
 
 def document_ingestion(tenant_id: int, document_id: UUID, version: int) -> NewJob:

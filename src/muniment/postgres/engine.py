@@ -82,6 +82,8 @@ def create_engine(
         pool_timeout=settings.pool_timeout.total_seconds(),
         pool_pre_ping=True,
         connect_args=connect_args,
+        # An exception would carry them into the log, and they hold what people wrote.
+        hide_parameters=True,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )

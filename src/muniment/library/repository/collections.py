@@ -12,7 +12,7 @@ from muniment.identity.principal import Principal
 from muniment.kit.pagination import Ordering, PageRequest
 from muniment.library.models import Collection, CollectionGrant, Document
 from muniment.library.policy import collection_predicate
-from muniment.ports.jobs import PURGE_DOCUMENT
+from muniment.ports.jobs import PURGE_DOCUMENT, UNTIL_DONE
 
 BY_ID = Ordering("collections.id", (UUID,))
 BY_PRINCIPAL = Ordering("grants.principal", (str,))
@@ -25,8 +25,9 @@ _PURGE_ALL = text(
         where collection_id = :collection and deleted_at is null
         returning id, tenant_id
     )
-    insert into job (tenant_id, kind, key, payload)
-    select tenant_id, :kind, id::text, jsonb_build_object('document_id', id::text) from gone
+    insert into job (tenant_id, kind, key, payload, max_attempts)
+    select tenant_id, :kind, id::text, jsonb_build_object('document_id', id::text), :attempts
+    from gone
     """
 )
 
@@ -101,7 +102,8 @@ class CollectionRepository:
         The job that removes the last document removes the collection's row.
         """
         await self._session.execute(
-            _PURGE_ALL, {"collection": collection.id, "kind": PURGE_DOCUMENT}
+            _PURGE_ALL,
+            {"collection": collection.id, "kind": PURGE_DOCUMENT, "attempts": UNTIL_DONE},
         )
         await self._session.execute(
             update(Collection)

@@ -1,7 +1,7 @@
 """Progress of ingestion as a stream of states, read from the rows until all is done.
 
-Every read is a short transaction of the caller's own scope: who loses access, or the document,
-sees the stream end. No transaction is open between two reads.
+Every read is a short transaction of the caller's own scope: who is disabled, loses access or the
+document, sees the stream end. No transaction is open between two reads.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
+from muniment.identity.repository import is_active
 from muniment.kit.clock import Clock
 from muniment.library.errors import CollectionNotFoundError, DocumentNotFoundError
 from muniment.library.models import Document
@@ -86,12 +87,16 @@ class ProgressService:
     ) -> list[Document]:
         async with self._begin(principal) as session:
             view = await DocumentRepository(session).find(principal, document_id)
-        return [] if view is None else [view.document]
+            if view is None or not await is_active(session, principal.user_id):
+                return []
+        return [view.document]
 
     async def _read_collection(
         self, principal: Principal, collection_id: UUID, waiting: frozenset[UUID]
     ) -> list[Document]:
         async with self._begin(principal) as session:
+            if not await is_active(session, principal.user_id):
+                return []
             repository = DocumentRepository(session)
             return await repository.list_in_progress(principal, collection_id, waiting)
 

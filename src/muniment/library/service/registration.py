@@ -49,8 +49,8 @@ class NewUpload:
 class Registration:
     """The document of an upload, and what the upload did to it.
 
-    `changed` means new bytes: a new version waits to be read. An `unchanged` document kept its
-    bytes; its metadata and rule may have been replaced.
+    `changed` means new bytes, or another try at a document that could not be read: a new version
+    waits. An `unchanged` document kept its bytes; its metadata and rule may have been replaced.
     """
 
     document: Document
@@ -151,6 +151,9 @@ class _Registrar:
         return document
 
     async def _is_same(self, document: Document, upload: NewUpload) -> bool:
+        if document.status == "failed":
+            # Whoever uploads it again wants it read again, maybe because the stored file is gone.
+            return False
         sha256 = bytes.fromhex(upload.original.sha256)
         return document.media_type == upload.media_type and await self._repository.has_bytes(
             document, sha256

@@ -118,7 +118,9 @@ class UploadService:
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
             registered = await register_all(session, principal, collection_id, form.uploads())
-        form.is_registered = True
+            # Said before the commit, whose answer may be lost: bytes that nobody speaks of are
+            # waste, but bytes that a committed document speaks of would be missed for ever.
+            form.is_registered = True
         return UploadedDocuments(
             documents=[
                 present_document(DocumentView(one.document, may_edit=True)) for one in registered
