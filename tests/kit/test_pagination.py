@@ -14,13 +14,17 @@ from tests.support.problem_walk import assert_problem, client_of
 BY_NAME = Ordering("people.name", (str, int))
 BY_TIME = Ordering("people.time", (datetime, UUID))
 
+STORABLE_TEXTS = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50
+)
+
 
 def cursor_of(value: object) -> str:
     return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
 class TestOrdering:
-    @given(st.text(max_size=50), st.integers(-(2**31) + 1, 2**31 - 1))
+    @given(STORABLE_TEXTS, st.integers(-(2**31) + 1, 2**31 - 1))
     def test_a_key_comes_back_as_it_was(self, name: str, number: int) -> None:
         assert BY_NAME.decode(BY_NAME.encode((name, number))) == (name, number)
 
