@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 
 from muniment.cli.files import find_files
+from muniment.library.errors import NotAnEditorError
 from tests.cli.conftest import Run
 
 KINDS = frozenset({"text/plain", "text/markdown"})
 UNREADABLE = Path("/proc/self/mem")
 """A file that everybody may open and nobody may read from its beginning, not even root."""
+
+
+def stored(home: Path) -> set[Path]:
+    return {file for file in (home / "originals").rglob("*") if file.is_file()}
 
 
 @pytest.fixture
@@ -34,16 +39,15 @@ class TestAdd:
         self, run: Run, folder: Path
     ) -> None:
         (folder / "empty.txt").touch()
-        (folder / "memory.txt").symlink_to(UNREADABLE)
         (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
         (folder / "photo.raw").write_bytes(bytes(range(256)))
-        result = run("add", folder, "--collection", "Mixed")
+        result = run("add", folder, UNREADABLE, "--collection", "Mixed")
         assert result.exit_code == 1
         assert result.stdout == "2 created, 3 failed\n"
         assert "✗ empty.txt: the file is empty" in result.stderr
-        assert "✗ memory.txt: it cannot be opened: " in result.stderr
+        assert "✗ mem: it cannot be opened: " in result.stderr
         assert "✗ broken.pdf: " in result.stderr
-        assert "photo.raw: skipped" in result.stderr
+        assert "photo.raw: skipped, its kind is not read" in result.stderr
 
     def test_pruning_deletes_what_is_gone_from_the_folder_alone(
         self, run: Run, folder: Path, tmp_path_factory: pytest.TempPathFactory
@@ -57,6 +61,38 @@ class TestAdd:
         assert (result.exit_code, result.stdout) == (0, "1 removed, 1 unchanged\n")
         listed = json.loads(run("documents list", "--json", "--collection", "Pruned").stdout)
         assert {document["name"] for document in listed} == {"kept.txt", "tides.md"}
+
+    def test_an_empty_folder_is_not_believed(self, run: Run, folder: Path) -> None:
+        root = folder / "sub"
+        assert run("add", root, "--collection", "Unmounted").exit_code == 0
+        (root / "herons.txt").unlink()
+        result = run("add", root, "--prune", "--collection", "Unmounted")
+        assert result.exit_code == 1
+        assert f"There is no file in {root}" in " ".join(result.stderr.split())
+        assert "mounted" in result.stderr
+        listed = json.loads(run("documents list", "--json", "--collection", "Unmounted").stdout)
+        assert len(listed) == 1
+
+    def test_a_file_out_of_reach_is_not_gone(self, run: Run, folder: Path) -> None:
+        assert run("add", folder, "--collection", "Reach").exit_code == 0
+        (folder / "tides.md").unlink()
+        (folder / "tides.md").symlink_to("tides.md")
+        result = run("add", folder, "--prune", "--collection", "Reach")
+        assert (result.exit_code, result.stdout) == (0, "1 unchanged\n")
+
+    def test_what_is_not_registered_is_not_kept(
+        self, run: Run, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(*_: object) -> None:
+            raise NotAnEditorError
+
+        assert run("add", folder, "--collection", "Refused").exit_code == 0
+        before = stored(home)
+        assert before
+        (folder / "tides.md").write_text("# Tides\n\nThe tide has turned.")
+        monkeypatch.setattr("muniment.cli.adding.register", refuse)
+        assert run("add", folder, "--collection", "Refused").exit_code == 1
+        assert stored(home) == before
 
     @pytest.mark.parametrize(
         ("rule", "told"),
@@ -110,7 +146,31 @@ class TestFindFiles:
         assert find_files([odd], KINDS).refused == [
             ("photo.raw", "files of the type application/octet-stream are not read")
         ]
-        assert find_files([folder], KINDS).skipped == ["photo.raw"]
+        assert find_files([folder], KINDS).skipped == [("photo.raw", "its kind is not read")]
+
+    def test_links_do_not_lead_out_of_a_folder(self, folder: Path) -> None:
+        root = folder / "sub"
+        (root / ".secret.txt").write_text("x")
+        (root / "hidden.txt").symlink_to(".secret.txt")
+        (root / "out.txt").symlink_to("../tides.md")
+        (root / "away").symlink_to(folder)
+        (root / "same.txt").symlink_to("herons.txt")
+        found = find_files([root], KINDS)
+        assert [file.name for file in found.readable] == ["herons.txt", "same.txt"]
+        reason = "a link that leads out of the folder"
+        assert found.skipped == [("hidden.txt", reason), ("out.txt", reason)]
+        assert find_files([root / "out.txt"], KINDS).readable[0].path == folder / "tides.md"
+
+    def test_a_link_that_takes_the_place_of_a_file_is_not_read(self, folder: Path) -> None:
+        [found] = find_files([folder / "sub"], KINDS).readable
+        found.path.unlink()
+        found.path.symlink_to(folder / "tides.md")
+        with pytest.raises(OSError, match="symbolic link"):
+            found.open()
+
+    def test_a_folder_without_files_is_noted(self, tmp_path: Path) -> None:
+        (tmp_path / ".mounted").touch()
+        assert find_files([tmp_path], KINDS).empty == [tmp_path]
 
     def test_names_are_made_storable(self, tmp_path: Path) -> None:
         (tmp_path / os.fsdecode(b"\xff\x1b[31m.txt")).write_text("x")

@@ -17,13 +17,13 @@ from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
 from muniment.cli.outcomes import Report, progress_bar, tell
 from muniment.cli.product import Product, open_product
-from muniment.cli.pruning import prune
+from muniment.cli.pruning import prune, require_files
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
 from muniment.library.repository.documents import UNFINISHED, DocumentRepository
 from muniment.library.service.access import require_usable
-from muniment.library.service.registration import NewUpload, register
+from muniment.library.service.registration import NewUpload, Registration, register
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
 
 DEFAULT_COLLECTION = "Documents"
@@ -79,6 +79,8 @@ async def add_files(
     offer = await parsers.offer()
     found = await asyncio.to_thread(find_files, paths, offer.media_types)
     collection_id = await find_collection(product, collection or DEFAULT_COLLECTION, make=True)
+    if remove:
+        await require_files(product, collection_id, found.empty)
     report = Report(failures=list(found.refused), skipped=found.skipped)
     await _Adding(product, collection_id, rule, report).add_all(found.readable)
     if remove:
@@ -141,16 +143,28 @@ class _Adding:
             await self._product.shared.originals.delete(original.key)
             self._report.fail(file.name, "the file is empty")
             return
-        upload = NewUpload(file.name, file.media_type, original, uri=file.uri, access=self._rule)
-        principal = self._product.principal
-        async with session_of(self._product) as session:
-            registration = await register(session, principal, self._collection_id, upload)
+        registration = await self._register(file, original)
         self._report.waiting[registration.document.id] = registration.outcome
         self._note(registration.document)
 
+    async def _register(self, file: FoundFile, original: StoredOriginal) -> Registration:
+        upload = NewUpload(file.name, file.media_type, original, uri=file.uri, access=self._rule)
+        principal = self._product.principal
+        is_registered = False
+        try:
+            async with session_of(self._product) as session:
+                registration = await register(session, principal, self._collection_id, upload)
+                # Said before the commit, whose answer may be lost: bytes that nobody speaks of are
+                # waste, but bytes that a committed document speaks of would be missed for ever.
+                is_registered = True
+        finally:
+            if not is_registered:
+                await asyncio.shield(self._product.shared.originals.delete(original.key))
+        return registration
+
     async def _store(self, file: FoundFile) -> StoredOriginal:
         limit = int(self._product.settings.uploads.max_bytes)
-        return await self._product.shared.originals.put(_content(file.path), max_bytes=limit)
+        return await self._product.shared.originals.put(_content(file), max_bytes=limit)
 
     async def _look(self) -> None:
         """See which documents have ended since the last look."""
@@ -181,8 +195,8 @@ class _Adding:
             self._report.end(document.id)
 
 
-async def _content(path: Path) -> AsyncIterator[bytes]:
-    stream = await asyncio.to_thread(path.open, "rb")
+async def _content(file: FoundFile) -> AsyncIterator[bytes]:
+    stream = await asyncio.to_thread(file.open)
     try:
         while block := await asyncio.to_thread(stream.read, _READ_BYTES):
             yield block

@@ -4,11 +4,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from muniment.cli.command import UsageError
 from muniment.ports.media_types import HEAD_BYTES, media_type_for
 
 _LONGEST_NAME = 255
+_LEADS_OUT = "a link that leads out of the folder"
+_NOT_READ = "its kind is not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,17 @@ class FoundFile:
     name: str
     """Its path below the folder that was named; its own name when it was named itself."""
     media_type: str
+    target: Path
+    """What is read: the path without any link on the way, so that no link can come in later."""
 
     @property
     def uri(self) -> str:
         """Identify the file, so that adding it again finds the same document."""
         return self.path.as_uri()
+
+    def open(self) -> BinaryIO:
+        """Open what was found, unless a link has taken its place. Blocks on the disk."""
+        return _open(self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +40,54 @@ class FoundFiles:
     """What is there: files to add, files of kinds that nobody reads, and those that are refused."""
 
     readable: list[FoundFile] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """Name and reason."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Name and reason."""
     folders: list[Path] = field(default_factory=list)
     """The folders that were named, and so looked through to the last file."""
+    empty: list[Path] = field(default_factory=list)
+    """Those of them in which there was no file of any kind."""
 
 
 def find_files(paths: Sequence[Path], accepted: Collection[str]) -> FoundFiles:
     """List all files of the paths, folders whole but for hidden entries. Blocks on the disk.
 
     A file that was named itself is never passed over: whoever names it learns why it is not read.
+    It may be a link; one that is met in a folder must not lead to what the folder does not show.
     Raises UsageError for a path where nothing is.
     """
     found = FoundFiles()
     seen: set[Path] = set()
     for root in (path.expanduser().resolve() for path in paths):
+        files = list(_walk(root))
         if root.is_dir():
             found.folders.append(root)
-        for file, name in _walk(root):
+            if not files:
+                found.empty.append(root)
+        for file, name in files:
             if file not in seen:
                 seen.add(file)
-                _sort_in(found, file, _storable(name), accepted)
+                _sort_in(found, root, file, _storable(name), accepted)
     return found
 
 
-def _sort_in(found: FoundFiles, file: Path, name: str, accepted: Collection[str]) -> None:
+def _sort_in(
+    found: FoundFiles, root: Path, file: Path, name: str, accepted: Collection[str]
+) -> None:
+    target = file.resolve()
+    if not _is_shown(target, root):
+        found.skipped.append((name, _LEADS_OUT))
+        return
     try:
-        kind = _media_type(file)
+        kind = _media_type(target, file.name)
     except OSError as error:
         found.refused.append((name, f"it cannot be opened: {error.strerror}"))
         return
     if kind in accepted:
-        found.readable.append(FoundFile(file, name, kind))
-    elif any(folder in file.parents for folder in found.folders):
-        found.skipped.append(name)
+        found.readable.append(FoundFile(file, name, kind, target))
+    elif file != root:
+        found.skipped.append((name, _NOT_READ))
     else:
         found.refused.append((name, f"files of the type {kind} are not read"))
 
@@ -78,8 +100,17 @@ def _walk(root: Path) -> Iterator[tuple[Path, str]]:
         raise UsageError(f"There is no file or folder {root}.")
     for file in sorted(root.rglob("*")):
         below = file.relative_to(root)
-        if file.is_file() and not any(part.startswith(".") for part in below.parts):
+        if file.is_file() and not _is_hidden(below):
             yield file, below.as_posix()
+
+
+def _is_shown(target: Path, root: Path) -> bool:
+    """Tell whether a file is the root itself, or below it and not hidden there."""
+    return target.is_relative_to(root) and not _is_hidden(target.relative_to(root))
+
+
+def _is_hidden(below: Path) -> bool:
+    return any(part.startswith(".") for part in below.parts)
 
 
 def _storable(name: str) -> str:
@@ -91,6 +122,12 @@ def _storable(name: str) -> str:
     return shown[-_LONGEST_NAME:]
 
 
-def _media_type(file: Path) -> str:
-    with file.open("rb") as stream:
-        return media_type_for(file.name, head=stream.read(HEAD_BYTES))
+def _media_type(target: Path, name: str) -> str:
+    with _open(target) as stream:
+        return media_type_for(name, head=stream.read(HEAD_BYTES))
+
+
+def _open(target: Path) -> BinaryIO:
+    # A pipe that took the place of a file would hold the command up for ever without NONBLOCK.
+    descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.fdopen(descriptor, "rb")

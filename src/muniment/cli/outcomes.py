@@ -29,8 +29,8 @@ class Report:
     """How many files ended well, by what they did to the library."""
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Name of the file, and the reason."""
-    skipped: list[str] = field(default_factory=list)
-    """Files in folders, of kinds that nobody reads."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """Name of a file in a folder that was passed over, and the reason."""
     waiting: dict[UUID, Outcome] = field(default_factory=dict)
     """Documents whose ingestion has not ended yet."""
 
@@ -51,8 +51,8 @@ class Report:
 def tell(report: Report, console: Console) -> None:
     """Say what became of the files: the sum where wanted, each that was left out on stderr."""
     messages = console_of_messages()
-    for name in report.skipped:
-        messages.print(line(f"- {name}: skipped, its kind is not read", "dim"), soft_wrap=True)
+    for name, reason in report.skipped:
+        messages.print(line(f"- {name}: skipped, {reason}", "dim"), soft_wrap=True)
     for name, reason in report.failures:
         mark = Text("✗ ", style="red")
         messages.print(mark.append_text(line(f"{name}: {reason}", "default")), soft_wrap=True)
