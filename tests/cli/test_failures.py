@@ -2,11 +2,12 @@
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from muniment.cli.command import UsageError, report, told_error
+from muniment.cli.command import UsageError, program, report, told_error
 from muniment.cli.main import create_cli
 from muniment.cli.terminal import one_line, printable
 from muniment.kit.errors import ConfigurationError
@@ -97,6 +98,21 @@ class TestSurroundings:
         assert result.exit_code == 1
         assert f"Nothing can listen on 127.0.0.1:{port}: Address already in use." in result.stderr
         assert not (tmp_path / "new" / "postgres").exists()
+
+
+class TestProgram:
+    @pytest.mark.parametrize(
+        ("called", "words"),
+        [
+            (".venv/bin/muniment", [".venv/bin/muniment"]),
+            ("/opt/muniment/__main__.py", [sys.executable, "-m", "muniment"]),
+        ],
+    )
+    def test_is_called_again_as_it_was(
+        self, called: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", [called, "up"])
+        assert program() == words
 
 
 class TestToldError:

@@ -11,6 +11,7 @@ from muniment.cli.command import Place
 from muniment.cli.product import open_product
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
+from muniment.retrieval.schemas import PassageRead
 from tests.cli.conftest import Run
 
 ESCAPE = "\x1b"
@@ -92,7 +93,10 @@ class TestSearch:
     def test_json_is_what_the_api_answers(self, run: Run, lake: str) -> None:
         found = json.loads(run("search", "pike", "--collection", lake, "--json").stdout)
         assert found["mode"] == "hybrid"
-        assert found["results"][0]["document_name"] == "lake.txt"
+        [first, *_] = found["results"]
+        assert first["document_name"] == "lake.txt"
+        assert first.keys() == PassageRead.model_fields.keys()
+        assert first["page"] is None
 
     def test_names_cannot_steer_the_terminal(self, run: Run, lake: str) -> None:
         for command in (["search", "carp"], ["ask", "Where do carp live?"], ["documents list"]):
@@ -127,6 +131,15 @@ class TestCollections:
         assert lake in run("collections list").stdout
         names = [each["name"] for each in json.loads(run("collections list", "--json").stdout)]
         assert lake in names
+
+    def test_the_list_says_what_one_holds(self, run: Run, lake: str, tmp_path: Path) -> None:
+        (tmp_path / "own.txt").write_text("Mine.")
+        added = run("add", tmp_path, "--collection", "Alices", "--as", "alice")
+        assert added.exit_code == 0
+        rows = [line.split() for line in run("collections list").stdout.splitlines()]
+        roles = {row[1]: row[2] for row in rows}
+        assert (roles[lake], roles["Alices"]) == ("owner", "-")
+        assert lake not in run("collections list", "--as", "alice").stdout
 
 
 class TestDocuments:

@@ -86,7 +86,7 @@ class TestSearchPassages:
             {"query": "x", "collections": []},
             {"query": "x", "collections": ["nonsense"]},
             {"query": "x", "filter": {"type": "eq", "key": "a; drop", "value": 1}},
-            {"query": "x", "rerank": True},
+            {"query": "x", "rerank": "please"},
             {"query": "x", "unknown": 1},
         ],
     )
@@ -97,6 +97,15 @@ class TestSearchPassages:
             answer = await client.post(SEARCH, json=body)
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("rerank", [True, False, None])
+    async def test_reranking_may_be_asked_for(
+        self, asking: ASGIApp, local_issuer: LocalIssuer, *, rerank: bool | None
+    ) -> None:
+        async with make_client(asking, local_issuer, CallerSpec()) as client:
+            answer = await client.post(SEARCH, json={"query": "gulls", "rerank": rerank})
+        assert answer.status_code == 200
+        assert answer.json()["results"]
 
     async def test_a_lone_surrogate_is_the_callers_fault(
         self, asking: ASGIApp, local_issuer: LocalIssuer

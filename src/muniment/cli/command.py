@@ -9,6 +9,7 @@ import functools
 import inspect
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,14 @@ def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     # typer reads its options from the signature; this one has those of all commands as well.
     run.__dict__["__signature__"] = signature.replace(parameters=[*own, *_shared_options()])
     return run
+
+
+def program() -> list[str]:
+    """Give the words that call this program again from the same place."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return [sys.executable, "-m", "muniment"]
+    return [sys.argv[0]]
 
 
 def report(error: MunimentError, *, as_json: bool) -> None:

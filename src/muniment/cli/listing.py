@@ -29,16 +29,17 @@ _ID_WIDTH = 36
 
 
 async def list_collections(place: Place, as_json: AsJson = False) -> None:
-    """List the collections that the acting user has access to."""
+    """List the collections with the role that the acting user holds; an admin sees all."""
     async with open_product(place) as product, session_of(product) as session:
         collections = [present_collection(view) for view in await all_collections(product, session)]
     if as_json:
         print_json(*collections, as_list=True)
         return
-    table = _table("name", "created")
+    table = _table("name", "role", "created")
     for collection in collections:
         created = f"{collection.created_at:%Y-%m-%d}"
-        table.add_row(str(collection.id), line(collection.name), created)
+        role = collection.role or "-"
+        table.add_row(str(collection.id), line(collection.name), role, created)
     Console().print(table)
 
 

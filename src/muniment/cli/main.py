@@ -10,6 +10,7 @@ import typer
 
 import muniment
 
+_PROMISE = "Ask your own documents: every answer quotes them, every quote is literally there."
 _MAKER = "muniment.cli.command:as_command"
 
 
@@ -65,7 +66,7 @@ COMMANDS = (
     Command(
         "collections list",
         "muniment.cli.listing:list_collections",
-        "List the collections that the acting user has access to.",
+        "List the collections with the role that the acting user holds; an admin sees all.",
     ),
     Command(
         "serve",
@@ -109,7 +110,7 @@ def create_cli(called: str | None = None) -> typer.Typer:
     """Put the commands together; if it is known which one is called, that one alone is loaded."""
     app = typer.Typer(
         name="muniment",
-        help="Agents over your own documents, with citations that are literally true.",
+        help=_PROMISE,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -154,4 +155,4 @@ def _root(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version."),
     ] = False,
 ) -> None:
-    """Agents over your own documents, with citations that are literally true."""
+    """Ask your own documents: every answer quotes them, every quote is literally there."""

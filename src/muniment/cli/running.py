@@ -18,7 +18,7 @@ from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.server import reserved_address
 from muniment.app.server import serve as serve_http
 from muniment.cli.adding import add_files
-from muniment.cli.command import Place, report, told_error
+from muniment.cli.command import Place, program, report, told_error
 from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, sign_in
 from muniment.cli.terminal import console_of_messages
@@ -101,7 +101,8 @@ async def _add(product: Product, working: Working, docs: list[Path]) -> None:
 def _greet(place: Place, address: str) -> None:
     console = console_of_messages()
     console.print(f"[bold green]●[/] Muniment answers at [bold]{address}[/]  (API: {address}/docs)")
-    token = ["muniment", "token", "--user", "alice", "--role", "member", *place.options()]
+    # Whoever acts here owns what `add`, `demo` and `--docs` store; nobody else sees any of it.
+    token = [*program(), "token", "--user", place.acting, *place.options()]
     console.print(Text("  A token:  ").append(shlex.join(token), style="bold"), soft_wrap=True)
     console.print("  [dim]Ctrl-C stops everything.[/]")
 

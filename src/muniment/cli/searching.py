@@ -43,7 +43,7 @@ async def search(
         found = await product.serving.search.search(product.principal, request)
     response = SearchResponse.of(found, explain=explain)
     if as_json:
-        print_json(response, without="none")
+        print_json(response)
     else:
         show_passages(response)
 

@@ -37,6 +37,10 @@ class SearchRequest(BaseModel):
         default="hybrid",
         description="`lexical` looks for the words, `dense` for the meaning, `hybrid` for both.",
     )
+    rerank: bool | None = Field(
+        default=None,
+        description="Accepted and without effect: this version has no reranker.",
+    )
     explain: bool = Field(default=False, description="Say how each passage came to its rank.")
 
 
