@@ -26,7 +26,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml packages/muniment-minilm
 demo: setup ## ingest real documents and answer questions with citations (DOCS=folder Q="question")
 	@if [ -n "$$Q" ]; then set -- --question "$$Q"; \
 	elif [ -z "$$DOCS" ]; then set -- --questions examples/questions.toml; else set --; fi; \
-	$(BIN)/python -m muniment.cli.demo "$$@" $${DOCS:-$(DEMO_DOCS)}
+	if [ -n "$$DOCS" ]; then set -- "$$@" "$$DOCS"; else set -- "$$@" $(DEMO_DOCS); fi; \
+	$(BIN)/python -m muniment.cli.demo "$$@"
 
 test: setup ## run the tests (T=tests/library for a part)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(T)

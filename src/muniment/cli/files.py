@@ -68,7 +68,7 @@ def find_files(paths: Sequence[Path], accepted: Collection[str]) -> FoundFiles:
         for file, name in files:
             if file not in seen:
                 seen.add(file)
-                _sort_in(found, root, file, _storable(name), accepted)
+                _sort_in(found, root, file, storable_name(name), accepted)
     return found
 
 
@@ -113,7 +113,7 @@ def _is_hidden(below: Path) -> bool:
     return any(part.startswith(".") for part in below.parts)
 
 
-def _storable(name: str) -> str:
+def storable_name(name: str) -> str:
     """Give a name that the library takes: Unicode, without control characters, not too long."""
     text = os.fsencode(name).decode("utf-8", "replace")
     shown = "".join(
