@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Literal
@@ -72,10 +73,7 @@ class Migrator:
     @staticmethod
     def head() -> str:
         """Give this program's newest revision. Raises ConfigurationError when there are two."""
-        heads = ScriptDirectory(str(SCRIPTS)).get_heads()
-        if len(heads) != 1:
-            raise ConfigurationError(f"The migrations have {len(heads)} heads instead of one.")
-        return heads[0]
+        return _newest_revision()
 
     async def upgrade(self, revision: str = "head") -> None:
         """Run the migrations up to a revision."""
@@ -152,12 +150,11 @@ SchemaState = Literal["current", "empty", "older", "unknown"]
 
 def state_of(revision: str | None) -> SchemaState:
     """Tell how a database's revision stands to this program's newest one."""
-    scripts = ScriptDirectory(str(SCRIPTS))
     if revision is None:
         return "empty"
     if revision == Migrator.head():
         return "current"
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()}
     return "older" if revision in known else "unknown"
 
 
@@ -175,6 +172,15 @@ def ensure_current(revision: str | None) -> None:
         hint = "Install the newer version, or go back with its `muniment migrate --to`."
     needed = f"this version needs {Migrator.head()}"
     raise SchemaMismatchError(f"The database {problem}; {needed}.", hint=hint)
+
+
+@cache
+def _newest_revision() -> str:
+    """Read the scripts once: readiness asks again and again, and a program does not change."""
+    heads = ScriptDirectory(str(SCRIPTS)).get_heads()
+    if len(heads) != 1:
+        raise ConfigurationError(f"The migrations have {len(heads)} heads instead of one.")
+    return heads[0]
 
 
 async def _lock(connection: AsyncConnection) -> None:
