@@ -1,8 +1,8 @@
 """What every test may ask for: a real PostgreSQL, a migrated database, transactions."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import Unpack
 
@@ -19,6 +19,7 @@ from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import SystemClock
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
 from tests.support.app import ClientMaker, make_client, running_app
+from tests.support.blocking import GUARDED, blocking_refused
 from tests.support.callers import CallerSpec, Claims
 from tests.support.database import TestDatabase, migrated_database
 
@@ -37,6 +38,13 @@ structlog.configure(
         ),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def _event_loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let calls fail that would make every other request wait."""
+    with blocking_refused() if GUARDED & {*request.path.parts} else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")
