@@ -158,6 +158,38 @@ class TestDocuments:
         assert run_alone("documents rm", "first").exit_code == 2
 
 
+class TestExplainAccess:
+    @pytest.mark.parametrize(
+        ("user", "may_read", "fails"),
+        [
+            ("owner", True, {"condition clearance"}),
+            ("nobody", False, {"creator", "owner", "grant", "condition clearance"}),
+            ("https://issuer|owner", False, {"creator", "owner", "grant", "condition clearance"}),
+        ],
+    )
+    def test_says_which_part_fails(
+        self, run: Run, tmp_path: Path, user: str, fails: set[str], *, may_read: bool
+    ) -> None:
+        (tmp_path / "why.txt").write_text("Because.")
+        rule = '{"all": [{"attribute": "clearance", "gte": 3}]}'
+        run("add", tmp_path, "--collection", user, "--access", rule)
+        [document] = json.loads(run("documents list", "--json", "--collection", user).stdout)
+        asked = ("--user", user, "--document", document["id"], "--attr", "clearance=2")
+        explained = json.loads(run("explain-access", *asked, "--json").stdout)
+        assert explained["may_read"] is may_read
+        assert {each["part"] for each in explained["reasons"] if not each["holds"]} == fails
+        shown = run("explain-access", *asked)
+        assert shown.exit_code == 0
+        assert "clearance must be at least 3; it is 2" in shown.stdout
+
+    def test_who_may_not_edit_is_told_nothing(self, run: Run, lake: str) -> None:
+        [document, *_] = json.loads(run("documents list", "--json", "--collection", lake).stdout)
+        asked = ("--user", "owner", "--document", document["id"], "--as", "mallory")
+        result = run("explain-access", *asked)
+        assert result.exit_code == 1
+        assert "There is no document with this id" in result.stderr
+
+
 class TestOperating:
     def test_the_doctor_finds_nothing(self, run: Run, lake: str) -> None:
         assert lake

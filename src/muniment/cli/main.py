@@ -94,6 +94,11 @@ COMMANDS = (
         "Say in one sentence each what is wrong with the installation.",
     ),
     Command(
+        "explain-access",
+        "muniment.cli.explaining:explain",
+        "Say why somebody may or may not read a document; for those who may edit it.",
+    ),
+    Command(
         "token",
         "muniment.cli.tokens:token",
         "Print a token of the built-in issuer (local mode only).",

@@ -42,14 +42,14 @@ async def token(
             user,
             roles=role or ["member"],
             groups=group or [],
-            attributes=_attributes(attr or [], settings.identity.attributes),
+            attributes=read_attributes(attr or [], settings.identity.attributes),
             tenant=tenant,
             lifetime=_duration(ttl),
         )
     )
 
 
-def _attributes(pairs: list[str], types: Mapping[str, str]) -> dict[str, AttributeValue]:
+def read_attributes(pairs: list[str], types: Mapping[str, str]) -> dict[str, AttributeValue]:
     """Read `name=value` pairs, with the type that the settings declare."""
     attributes: dict[str, AttributeValue] = {}
     for pair in pairs:
