@@ -19,6 +19,9 @@ from muniment.postgres.roles import (
 )
 from tests.support.database import TestDatabase
 
+# Roles belong to the whole server, which all test processes share: these tests stay in one of them.
+pytestmark = pytest.mark.xdist_group("roles")
+
 Superuser = Callable[[str], Awaitable[None]]
 
 

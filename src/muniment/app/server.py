@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from muniment.app.container import Serving
+from muniment.app.container import Serving, Shared
 from muniment.app.factory import create_app
 from muniment.app.readiness import readiness_of
 from muniment.app.routes import ROUTERS
@@ -67,8 +67,15 @@ async def serve(
     server = _Server(_config(settings, streams), lambda: ready(address))
     async with asyncio.TaskGroup() as group:
         ending = group.create_task(_end_on(stop, server, streams))
+        group.create_task(_warm_up(serving.shared))
         await server.serve(sockets=[listener])
         ending.cancel()
+
+
+async def _warm_up(shared: Shared) -> None:
+    """Load what the first search would otherwise wait for, beside the requests that need none."""
+    await shared.embedder.prepare()
+    await asyncio.to_thread(shared.detector.prepare)
 
 
 class _Server(uvicorn.Server):

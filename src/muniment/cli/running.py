@@ -49,7 +49,8 @@ async def up(
         working = await stack.enter_async_context(open_worker(shared, urls))
         async with asyncio.TaskGroup() as group:
             running = group.create_task(working.worker.run())
-            acting = await sign_in(serving, place.acting)
+            # In a task of its own, whose log entries alone carry the user's name.
+            acting = await group.create_task(sign_in(serving, place.acting))
             product = Product(settings, urls, shared, serving, acting)
             adding = group.create_task(_add(product, working, docs or []))
             await serve_http(serving, listener, stop, partial(_greet, place))

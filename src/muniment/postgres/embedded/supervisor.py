@@ -107,10 +107,13 @@ class EmbeddedPostgres:
 
     async def _have_ready(self) -> EmbeddedUrls:
         passwords = await _in_thread(load_or_make_passwords, self._folder)
-        await self._have_running(passwords)
-        address = await _in_thread(self._server.address)
         try:
-            await prepare_database(address, passwords)
+            try:
+                address = await self._have_prepared(passwords)
+            except ConnectionError:
+                # Killed a moment ago, it still looked alive: look again, and start it.
+                await asyncio.sleep(_LONGEST_POLL_S)
+                address = await self._have_prepared(passwords)
         except (
             asyncpg.PostgresError,
             asyncpg.InterfaceError,
@@ -122,6 +125,12 @@ class EmbeddedPostgres:
                 "The server", f"{last_words}\n{error}", self._folder.root
             ) from error
         return _urls(address, passwords)
+
+    async def _have_prepared(self, passwords: Passwords) -> Address:
+        await self._have_running(passwords)
+        address = await _in_thread(self._server.address)
+        await prepare_database(address, passwords)
+        return address
 
     async def _have_running(self, passwords: Passwords) -> None:
         patience = _Patience()
