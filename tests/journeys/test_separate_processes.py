@@ -3,8 +3,9 @@
 import asyncio
 import re
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,8 +149,17 @@ async def readiness(client: httpx2.AsyncClient) -> tuple[int, str]:
     return answer.status_code, answer.json()["checks"]["database"]
 
 
-async def test_the_parts_work_apart_and_survive_the_database(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / "pg", fsync=False)
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A path short enough for a Unix socket, so that the server's address stays the same."""
+    with tempfile.TemporaryDirectory(prefix="apart-") as name:
+        yield Path(name)
+
+
+async def test_the_parts_work_apart_and_survive_the_database(
+    tmp_path: Path, short_folder: Path
+) -> None:
+    server = EmbeddedPostgres(short_folder / "pg", fsync=False)
     async with AsyncExitStack() as stack:
         urls = await server.attach()
         stack.push_async_callback(server.detach)
