@@ -80,7 +80,9 @@ class BareStatements:
         """Run the statements of one search; give how many passages it read."""
         fetch = self._connection.fetch
         async with self._connection.transaction():
-            await fetch(_OPENING, str(self._caller.tenant_id), self._caller.name)
+            # A name carries its tenant (postgres/unit_of_work.py).
+            tenant = str(self._caller.tenant_id)
+            await fetch(_OPENING, tenant, f"{tenant}:{self._caller.name}")
             permitted = [row["id"] for row in await fetch(_PROBE)]
             if len(permitted) <= _NARROW:
                 dense = await fetch(self._dense_narrow, question.vector, permitted)
