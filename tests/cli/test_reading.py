@@ -204,6 +204,12 @@ class TestOperating:
         checked = run("migrate", "--check")
         assert (checked.exit_code, checked.stdout) == (0, "The database is up to date.\n")
 
+    def test_going_back_and_to_the_newest_puts_the_walls_up_again(self, run: Run) -> None:
+        assert run("migrate", "--to", "2026_11_23_0102").exit_code == 0
+        assert run("migrate", "--check").exit_code == 1
+        assert run("migrate", "--to", "head").exit_code == 0
+        assert run("migrate", "--check").exit_code == 0
+
     def test_an_unknown_revision_is_told_with_those_there_are(self, run: Run) -> None:
         result = run("migrate", "--to", "never")
         assert result.exit_code != 0

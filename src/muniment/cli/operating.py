@@ -29,7 +29,7 @@ async def migrate(
             async with migrator.connection() as connection:
                 await ensure_walls(connection, urls)
             typer.echo("The database is up to date.")
-        elif to is not None:
+        elif to is not None and to not in {"head", Migrator.head()}:
             await migrator.go_to(to)
             typer.echo(f"The database is at revision {to}.")
         else:
