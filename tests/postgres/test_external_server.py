@@ -22,6 +22,9 @@ from muniment.postgres.unit_of_work import Scope, Transactions
 from tests.support.database import migrate, walls_of
 from tests.support.wall_rows import add_document, add_grant, add_library
 
+# Roles belong to the whole server, which all test processes share: these tests stay in one of them.
+pytestmark = pytest.mark.xdist_group("roles")
+
 SETTINGS = DatabaseSettings(pool_size=2)
 ROLES = ("own", "app", "Job-1")
 
