@@ -56,7 +56,7 @@ _BODY = """
 select c.id, c.text from chunk c join document d on d.id = c.document_id
 where c.id = any($1) and d.deleted_at is null
 """
-_COUNTS = "select term, chunks from lex_term where tenant_id = $1 and term = any($2)"
+_COUNTS = "select term, chunks from lex_term where collection_id = $1 and term = any($2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ async def _prepare(
     prepared = []
     for question, vector in zip(questions, vectors, strict=True):
         terms = lexical.query_terms(question, "en", tenant_salt(caller.tenant_id))
-        rows = await connection.fetch(_COUNTS, caller.tenant_id, list(terms.ids))
+        rows = await connection.fetch(_COUNTS, caller.collection_id, list(terms.ids))
         weights = query_weights(terms, dict(rows), 10_000)
         prepared.append(Prepared(halfvec_text(vector), sparsevec_text(weights)))
     return prepared

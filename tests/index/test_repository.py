@@ -51,7 +51,7 @@ class Shelf:
 
     async def remove(self, document: UUID) -> None:
         async with self.database.worker.begin(Scope(self.library.tenant)) as session:
-            await IndexWriter(session, self.space).remove(self.library.tenant, document)
+            await IndexWriter(session, self.space).remove(document)
 
     async def rows(self, statement: str) -> list[tuple[object, ...]]:
         async with self.database.owner.connect() as owner:

@@ -16,9 +16,9 @@ from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.settings import IngestionSettings
-from muniment.ingestion.tasks import IngestDocument, PurgeDocument, PurgeOriginal
+from muniment.ingestion.tasks import CountWords, IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import JobKind, Worker
-from muniment.ports.jobs import INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
+from muniment.ports.jobs import COUNT_WORDS, INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
 from muniment.postgres.jobs import Backoff
 from tests.support.database import TestDatabase
 from tests.support.fake_originals import FakeOriginals
@@ -72,6 +72,7 @@ def kinds(
     worker, batch = database.worker, SETTINGS.embedding_batch
     return {
         INGEST_DOCUMENT: IngestDocument(worker, originals, parsers, pipeline, space, batch),
+        COUNT_WORDS: CountWords(worker),
         PURGE_DOCUMENT: PurgeDocument(worker, originals, space),
         PURGE_ORIGINAL: PurgeOriginal(worker, originals),
     }

@@ -12,7 +12,7 @@ from muniment.ingestion.settings import IngestionSettings
 from muniment.ingestion.tasks import IngestDocument
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.library.models import Document
-from muniment.ports.jobs import INGEST_DOCUMENT, ClaimedJob, document_ingestion
+from muniment.ports.jobs import INGEST_DOCUMENT, ClaimedJob, document_ingestion, word_recount
 from muniment.postgres import jobs
 from muniment.postgres.engine import create_engine
 from muniment.postgres.settings import DatabaseSettings
@@ -303,6 +303,27 @@ class TestPurge:
         await finished(library, worker, document_id)
 
         assert len(await library.chunks(document_id)) == 1
+
+
+class TestCountWords:
+    async def test_follows_a_rule_that_comes_and_goes(
+        self, library: LibraryRows, worker: Worker
+    ) -> None:
+        document_id = await library.upload(LEAVE)
+        await finished(library, worker, document_id)
+        counted = await term_counts(library)
+        assert counted
+
+        for rule, expected in (("{}", {}), (None, counted)):
+            async with library.database.owner.begin() as connection:
+                await connection.execute(
+                    text("update document set rule = cast(:rule as jsonb)"), {"rule": rule}
+                )
+            await library.enqueue(word_recount(library.tenant_id, document_id))
+            await finished(library, worker, document_id)
+
+            assert await term_counts(library) == expected
+            assert await library.count("job") == 0
 
 
 async def term_counts(library: LibraryRows) -> dict[int, int]:

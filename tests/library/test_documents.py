@@ -151,6 +151,34 @@ class TestAccess:
         assert (await restrict(alice, document, {"any_of": []})).status_code == 200
 
 
+class TestRuleThatComesOrGoes:
+    async def test_has_the_words_counted_anew(
+        self, alice: httpx2.AsyncClient, document: str, database: TestDatabase
+    ) -> None:
+        rules: list[dict[str, list[str]] | None] = [
+            None,
+            {"any_of": []},
+            {"any_of": ["everyone"]},
+            {"all": []},
+            None,
+            None,
+        ]
+        recounts = []
+        for rule in rules:
+            assert (await restrict(alice, document, rule)).status_code == 200
+            recounts.append((await jobs_of(database)).count(("count_words", document)))
+
+        assert recounts == [0, 1, 1, 1, 2, 2]
+
+    async def test_with_another_upload_as_well(
+        self, alice: httpx2.AsyncClient, collection: str, document: str, database: TestDatabase
+    ) -> None:
+        again = await add(alice, collection, fields={"access": {"any_of": ["everyone"]}})
+
+        assert again == document
+        assert ("count_words", document) in await jobs_of(database)
+
+
 class TestChange:
     async def test_merges_metadata(self, alice: httpx2.AsyncClient, collection: str) -> None:
         document = await add(alice, collection, fields={"metadata": {"a": 1, "b": 2}})

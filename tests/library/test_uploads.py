@@ -145,6 +145,18 @@ class TestSameDocument:
         versions = (await alice.get(f"{DOCUMENTS}/{document}/versions")).json()["items"]
         assert [version["number"] for version in versions] == [2, 1]
 
+    async def test_changed_bytes_make_older_entity_tags_stale(
+        self, alice: httpx2.AsyncClient, collection: str
+    ) -> None:
+        document = await add(alice, collection)
+        path = f"{DOCUMENTS}/{document}"
+        stale = {"If-Match": (await alice.get(path)).headers["ETag"]}
+
+        await send(alice, collection, content=b"Other.", fields={"metadata": {"year": 2026}})
+
+        changed = await alice.patch(path, json={"metadata": {"a": 1}}, headers=stale)
+        assert changed.status_code == 412
+
     async def test_what_was_said_anew_is_taken_over_without_work(
         self, alice: httpx2.AsyncClient, collection: str
     ) -> None:

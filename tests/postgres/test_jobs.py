@@ -248,11 +248,16 @@ class TestFence:
     ) -> None:
         with suppress(FenceLostError):
             async with database.worker.begin(None) as session:
-                await session.execute(text("insert into lex_total values (1, 99)"))
+                await session.execute(
+                    text(
+                        "insert into chunk_lex (chunk_id, document_id, tenant_id, lex)"
+                        " values (1, gen_random_uuid(), 1, '{}/9')"
+                    )
+                )
                 await jobs.finish(session, stale)
 
         async with database.owner.connect() as owner:
-            assert (await owner.execute(text("select chunks from lex_total"))).all() == []
+            assert (await owner.execute(text("select lex from chunk_lex"))).all() == []
 
 
 class TestEnds:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from muniment.identity.principal import Principal
+from muniment.index.search_settings import ArmSettings
 from muniment.library.access_rules import AccessRule
 from muniment.library.policy import access_filter
 from muniment.ports.access import AttributeValue, Walls, evaluate
@@ -115,3 +116,72 @@ async def test_what_is_found_is_what_the_oracle_allows(shelf: Shelf, seed: int) 
             written = SearchResponse.of(found, explain=True).model_dump_json()
             assert not any(secret in written for secret in secrets), (path, mode)
     assert seen_some > 5
+
+
+# The approximate index finds what it finds; everything else is exact.
+EXACT: tuple[tuple[ArmSettings | None, Mode], ...] = (
+    (None, "hybrid"),
+    (None, "lexical"),
+    (None, "dense"),
+    (WIDE, "lexical"),
+)
+
+
+async def ask_about(shelf: Shelf, question: str, own: UUID) -> str:
+    """Ask in every exact way as somebody who owns one collection; give all that comes back."""
+    principal = await shelf.principal("mallory", groups=["/guests"])
+    told = []
+    for (arms, mode), collections in product(EXACT, (None, [own])):
+        request = SearchRequest(
+            query=question, mode=mode, top_k=100, explain=True, collections=collections
+        )
+        found = await make_search(shelf, arms).search(principal, request)
+        told.append(SearchResponse.of(found, explain=True).model_dump_json(exclude={"timings_ms"}))
+    return "\n".join(told)
+
+
+class TestScores:
+    """A score may not tell whether a word stands in a document that one may not see."""
+
+    HIDDEN = "The xyzzy merger is signed. " * 3
+
+    @pytest.fixture
+    async def own(self, shelf: Shelf) -> UUID:
+        """A collection of the asker's, parked at every rounding boundary there could be."""
+        own = await shelf.add_collection({"group:/guests": "owner"})
+        for number in range(12):
+            text = f"Note {number} on the xyzzy game." if number < 11 else "A note on the merger."
+            await shelf.add_document(own, text, name=f"{number}.txt", creator="mallory")
+        return own
+
+    @pytest.mark.parametrize("number", [1, 5])
+    async def test_stay_when_a_collection_of_others_gets_documents(
+        self, shelf: Shelf, own: UUID, number: int
+    ) -> None:
+        others = await shelf.add_collection({"group:/board": "owner"})
+        before = await ask_about(shelf, "xyzzy merger", own)
+
+        for place in range(number):
+            await shelf.add_document(others, self.HIDDEN, name=f"hidden-{place}.txt")
+
+        assert await ask_about(shelf, "xyzzy merger", own) == before
+
+    @pytest.mark.parametrize("rule", [rule for rule in RULES if rule is not None])
+    async def test_stay_when_a_shared_collection_gets_documents_with_a_rule(
+        self, shelf: Shelf, own: UUID, rule: AccessRule
+    ) -> None:
+        shared = await shelf.add_collection({"group:/guests": "reader", "group:/hr": "owner"})
+        await shelf.add_document(shared, "The canteen menu names the xyzzy game.", name="menu.txt")
+        before = await ask_about(shelf, "xyzzy merger", own)
+
+        await shelf.add_document(shared, self.HIDDEN, name="hidden.txt", rule=rule)
+
+        assert await ask_about(shelf, "xyzzy merger", own) == before
+
+    async def test_follow_what_the_asker_may_read(self, shelf: Shelf, own: UUID) -> None:
+        shared = await shelf.add_collection({"group:/guests": "reader"})
+        before = await ask_about(shelf, "xyzzy merger", own)
+
+        await shelf.add_document(shared, "The merger of two rivers.", name="rivers.txt")
+
+        assert await ask_about(shelf, "xyzzy merger", own) != before

@@ -31,7 +31,7 @@ from muniment.index.terms import TermAnalyzer
 from muniment.ingestion.chores import Chore
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
-from muniment.ingestion.tasks import IngestDocument, PurgeDocument, PurgeOriginal
+from muniment.ingestion.tasks import CountWords, IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
 from muniment.kit.plugins import load_plugin
@@ -39,7 +39,7 @@ from muniment.library.service.contents import ContentService
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
 from muniment.ports.embedding import EMBEDDERS, Embedder
-from muniment.ports.jobs import INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
+from muniment.ports.jobs import COUNT_WORDS, INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
 from muniment.ports.originals import ORIGINALS, Originals
 from muniment.ports.vectors import VectorStore
 from muniment.postgres.engine import DatabaseUrls, create_engine, role_name
@@ -179,6 +179,7 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             INGEST_DOCUMENT: IngestDocument(
                 transactions, originals, parsers, pipeline, space, batch
             ),
+            COUNT_WORDS: CountWords(transactions),
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
         }

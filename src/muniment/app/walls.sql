@@ -9,8 +9,9 @@
 -- serves it, in a query it may not, because && is not leakproof.
 --
 -- Without row-level security, by design: tenant and embedding_space (names only), job (claimed for
--- all tenants; holds ids only), chunk_vector, chunk_lex, lex_term, lex_total (ids and numbers
--- without text; reached through documents that the caller may see), alembic_version.
+-- all tenants; holds ids only), chunk_vector, chunk_lex (ids and numbers without text; reached
+-- through documents that the caller may see), lex_term, lex_total (counts; reached through
+-- collections that the caller holds a grant in), alembic_version.
 
 grant usage on schema public to {serving}, {worker};
 grant select on alembic_version, tenant, embedding_space to {serving}, {worker};

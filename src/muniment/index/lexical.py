@@ -23,10 +23,6 @@ AVERAGE_TEXT_TERMS = 85.0
 """Frozen: what our chunker makes of prose, function words left out. A true average would be a hot
 row and would need every chunk to be indexed again; .7 to 1.4 times it costs less than .013 nDCG."""
 
-MIN_FREQUENCY = 10
-"""Rarer words count as if they stood in this many chunks, so that a score cannot tell whether one
-document that the asker may not see holds a word."""
-
 
 @dataclass(frozen=True, slots=True)
 class SparseTerms:
@@ -107,11 +103,14 @@ class LexicalModel:
 
 
 def query_weights(terms: QueryTerms, df: Mapping[int, int], chunks: int) -> SparseTerms:
-    """Weigh the terms of a query by frequency and idf, from coarse counts only."""
-    total = _power_of_two(max(chunks, 1))
+    """Weigh the terms of a query by frequency and idf.
+
+    The counts are of chunks that whoever asks may read (index/word_counts.py), and of no others:
+    what they add to a score tells nothing about hidden documents.
+    """
     return _sparse(
         {
-            term: frequency * _idf(_coarse(df.get(term, 0)), total)
+            term: frequency * _idf(df.get(term, 0), chunks)
             for term, frequency in terms.frequencies.items()
         }
     )
@@ -125,18 +124,9 @@ def _saturate(frequency: float) -> float:
     return frequency * (K1 + 1.0) / (K1 + frequency)
 
 
-def _idf(df: float, chunks: float) -> float:
-    """Weigh a term by its rarity; never negative, also where the coarse df exceeds the corpus."""
+def _idf(df: int, chunks: int) -> float:
+    """Weigh a term by its rarity; never negative, also while the counts are being changed."""
     return math.log1p((max(chunks - df, 0.0) + 0.5) / (df + 0.5))
-
-
-def _coarse(df: int) -> float:
-    """Blur a document frequency: at least MIN_FREQUENCY, and rounded to a power of two."""
-    return _power_of_two(max(df, MIN_FREQUENCY))
-
-
-def _power_of_two(count: int) -> float:
-    return float(2 ** round(math.log2(count)))
 
 
 def _sparse(weights: Mapping[int, float]) -> SparseTerms:

@@ -1,4 +1,4 @@
-"""Tables of the chunk index (see docs/decisions/0007 and `index/statements.py`).
+"""Tables of the chunk index (see docs/decisions/0007 and `index/search_statements.py`).
 
 The text of chunks stands behind row-level security. The two arms of the search have tables of
 their own without text, so that a scan of one arm reads half the bytes; they hold ids and numbers
@@ -96,19 +96,23 @@ class ChunkLex(Base):
 
 
 class LexTerm(Base):
-    """In how many chunks of the tenant a term stands. The id is salted with the tenant."""
+    """In how many chunks of a collection a term stands, not counting documents with a rule."""
 
     __tablename__ = "lex_term"
 
-    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    # No foreign key: checking it would cost more than the count itself, and a collection is removed
+    # after its last document, which takes its last word along.
+    collection_id: Mapped[UUID] = mapped_column(primary_key=True)
     term: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     chunks: Mapped[int] = mapped_column(Integer)
 
 
 class LexTotal(Base):
-    """How many chunks a tenant has in the lexical arm."""
+    """How many chunks of a collection are counted in `lex_term`."""
 
     __tablename__ = "lex_total"
 
-    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    collection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("collection.id", ondelete="CASCADE"), primary_key=True
+    )
     chunks: Mapped[int] = mapped_column(BigInteger)

@@ -1,8 +1,6 @@
 """The write side of the chunk index: the chunks of a document appear and vanish as one."""
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,13 +12,13 @@ from muniment.index.chunking import ChunkSpan
 from muniment.index.lexical import SparseTerms
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
+from muniment.index.word_counts import ChunkTerms, WordCounter, terms_of
 from muniment.ports.embedding import Vector
 
 _BATCH = 512
 """Rows of one statement: bounds the memory of a large document's commit."""
 
 _HEADING_SEPARATOR = "\x1f"
-_TERM = re.compile(r"[{,](\d+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +69,6 @@ _INSERT_LEX = text(
     from unnest(cast(:chunk_ids as bigint[]), cast(:lex as text[])) as rows (chunk_id, lex)
     """
 )
-# In the order of the terms, so that two documents that share words wait for each other instead of
-# locking each other out.
-_COUNT_TERMS = text(
-    """
-    insert into lex_term as counted (tenant_id, term, chunks)
-    select :tenant_id, term, chunks
-    from unnest(cast(:terms as int[]), cast(:counts as int[])) as rows (term, chunks) order by term
-    on conflict (tenant_id, term) do update set chunks = counted.chunks + excluded.chunks
-    """
-)
-_FORGET_TERMS = text(
-    "delete from lex_term where tenant_id = :tenant_id and term = any(cast(:terms as int[]))"
-    " and chunks <= 0"
-)
-_COUNT_CHUNKS = text(
-    """
-    insert into lex_total as counted (tenant_id, chunks) values (:tenant_id, :chunks)
-    on conflict (tenant_id) do update set chunks = counted.chunks + excluded.chunks
-    """
-)
 _DELETE = (
     text("delete from chunk_vector where document_id = :document_id"),
     text("delete from chunk where document_id = :document_id"),
@@ -110,21 +88,21 @@ class IndexWriter:
         gone = await self._delete(owner.document_id)
         for first in range(0, len(chunks), _BATCH):
             await self._insert(owner, chunks[first : first + _BATCH])
-        come = (chunk.terms.ids for chunk in chunks)
-        await self._count(owner.tenant_id, come, gone, len(chunks) - len(gone))
+        come = [chunk.terms.ids for chunk in chunks]
+        await WordCounter(self._session).replace(owner.document_id, gone, come)
 
-    async def remove(self, tenant_id: int, document_id: UUID) -> None:
-        """Remove all that the index holds of a document."""
+    async def remove(self, document_id: UUID) -> None:
+        """Remove all that the index holds of a document, while its row is still there."""
         gone = await self._delete(document_id)
-        await self._count(tenant_id, (), gone, -len(gone))
+        await WordCounter(self._session).replace(document_id, gone, ())
 
-    async def _delete(self, document_id: UUID) -> list[list[int]]:
+    async def _delete(self, document_id: UUID) -> list[ChunkTerms]:
         """Delete the rows of a document and give the terms of each chunk that went."""
         values = {"document_id": document_id}
         for statement in _DELETE:
             await self._session.execute(statement, values)
         removed = (await self._session.execute(_DELETE_LEX, values)).scalars()
-        return [[int(term) for term in _TERM.findall(lex)] for lex in removed]
+        return [terms_of(lex) for lex in removed]
 
     async def _insert(self, owner: ChunkOwner, chunks: Sequence[IndexedChunk]) -> None:
         whose = {"document_id": owner.document_id, "tenant_id": owner.tenant_id}
@@ -149,32 +127,6 @@ class IndexWriter:
         )
         lex = [sparsevec_text(chunk.terms) for chunk in chunks]
         await self._session.execute(_INSERT_LEX, whose | {"lex": lex})
-
-    async def _count(
-        self,
-        tenant_id: int,
-        come: Iterable[Iterable[int]],
-        gone: Iterable[Iterable[int]],
-        chunks: int,
-    ) -> None:
-        counts: Counter[int] = Counter()
-        for terms in come:
-            counts.update(terms)
-        for terms in gone:
-            counts.subtract(terms)
-        changed = {term: count for term, count in counts.items() if count}
-        if changed:
-            values = {
-                "tenant_id": tenant_id,
-                "terms": list(changed),
-                "counts": list(changed.values()),
-            }
-            await self._session.execute(_COUNT_TERMS, values)
-        forgotten = [term for term, count in changed.items() if count < 0]
-        if forgotten:
-            await self._session.execute(_FORGET_TERMS, {"tenant_id": tenant_id, "terms": forgotten})
-        if chunks:
-            await self._session.execute(_COUNT_CHUNKS, {"tenant_id": tenant_id, "chunks": chunks})
 
 
 def halfvec_text(vector: Vector) -> str:

@@ -1,4 +1,4 @@
-"""The kinds of jobs: ingest a version, purge a document, purge an original.
+"""The kinds of jobs: ingest a version, recount words, purge a document, purge an original.
 
 Each opens short transactions of its own and holds none while it reads, parses or embeds. The last
 commit of a job checks the fence and ends the job, so that whatever was killed before it leaves
@@ -11,6 +11,7 @@ import structlog
 
 from muniment.index.repository import ChunkOwner, IndexedChunk, IndexWriter
 from muniment.index.spaces import EmbeddingSpaceRef
+from muniment.index.word_counts import WordCounter
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import CutDocument, Pipeline
 from muniment.ingestion.repository import IngestionRepository, ReadVersion, VersionToIngest
@@ -136,6 +137,23 @@ class IngestDocument:
         _log.info("document_failed", document=job.payload["document_id"], code=code)
 
 
+class CountWords:
+    """Lets the word counts of a collection follow a document whose rule came or went."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    async def work(self, job: ClaimedJob) -> None:
+        """Count the words or take them out, whichever the rule asks for by now."""
+        async with self._transactions.begin(Scope(job.tenant_id)) as session:
+            await WordCounter(session).settle(UUID(str(job.payload["document_id"])))
+            await jobs.finish(session, job)
+
+    async def give_up(self, job: ClaimedJob, reason: str) -> None:
+        """Park the job; until it is done some words weigh a little too much or too little."""
+        await _park(self._transactions, job, reason)
+
+
 class PurgeDocument:
     """Removes what a deleted document has left: index entries, rows, then the stored bytes."""
 
@@ -153,7 +171,7 @@ class PurgeDocument:
             repository = IngestionRepository(session)
             if await repository.is_deleted(document_id):
                 keys = await repository.original_keys(document_id)
-                await IndexWriter(session, self._space).remove(job.tenant_id, document_id)
+                await IndexWriter(session, self._space).remove(document_id)
                 await repository.remove_deleted(document_id)
                 await jobs.enqueue(session, [original_purge(job.tenant_id, key) for key in keys])
             await jobs.finish(session, job)

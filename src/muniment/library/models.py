@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Float,
     ForeignKey,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -102,6 +104,8 @@ class Document(Base):
     ready_version: Mapped[int | None] = mapped_column(Integer)
     """Number of the version that searches find; None before the first one is ready."""
     chunks: Mapped[int] = mapped_column(Integer, server_default="0")
+    words_counted: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether the word counts of the collection hold its words (index/word_counts.py)."""
     size: Mapped[int] = mapped_column("bytes")
     revision: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

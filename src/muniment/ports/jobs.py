@@ -15,6 +15,9 @@ PURGE_DOCUMENT = "purge_document"
 PURGE_ORIGINAL = "purge_original"
 """Remove the stored bytes of a version that no row speaks of any more."""
 
+COUNT_WORDS = "count_words"
+"""Let the word counts of a collection follow a document whose rule came or went."""
+
 UNTIL_DONE = 1_000_000
 """Attempts of a job that is never given up: what was deleted must go, however long it takes."""
 
@@ -56,6 +59,13 @@ def document_purge(tenant_id: int, document_id: UUID) -> NewJob:
     name = str(document_id)
     payload: JobPayload = {"document_id": name}
     return NewJob(tenant_id, PURGE_DOCUMENT, name, payload, max_attempts=UNTIL_DONE)
+
+
+def word_recount(tenant_id: int, document_id: UUID) -> NewJob:
+    """Ask for the words of a document to be counted, or not any more."""
+    name = str(document_id)
+    payload: JobPayload = {"document_id": name}
+    return NewJob(tenant_id, COUNT_WORDS, name, payload, max_attempts=UNTIL_DONE)
 
 
 def document_ingestion(tenant_id: int, document_id: UUID, version: int) -> NewJob:

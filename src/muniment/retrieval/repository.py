@@ -1,18 +1,50 @@
 """What the search reads besides vectors and terms: collections, and the text at the very end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, any_, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
-from muniment.index.models import Chunk
+from muniment.index.models import Chunk, LexTotal
 from muniment.index.reach import reachable
 from muniment.library.models import Collection, Document
 from muniment.library.policy import collection_predicate
 from muniment.ports.vectors import Reach
 from muniment.retrieval.passages import PassageText
+
+T = TypeVar("T")
+
+_COUNTED_COLLECTIONS = 200
+"""How many collections have their words looked up: the largest say enough about which are rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """The collections that a search goes through, as far as the caller holds a grant in them."""
+
+    collections: int
+    languages: Sequence[str]
+    """The declared ones, each once."""
+    counted: Sequence[UUID]
+    """Those whose word counts are added up, the largest ones."""
+    chunks: int
+    """The chunks that these counts are of."""
 
 
 class PassageRepository:
@@ -21,20 +53,34 @@ class PassageRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def list_collections(
-        self, principal: Principal, wanted: Sequence[UUID] | None
-    ) -> dict[UUID, str | None]:
-        """Give the collections that a caller has access to, each with its declared language."""
-        statement = select(Collection.id, Collection.language).where(
-            collection_predicate(principal, "collection_grantees")
-        )
-        if wanted is None:
-            statement = statement.where(Collection.language.is_not(None))
-        else:
+    async def survey(self, principal: Principal, wanted: Sequence[UUID] | None) -> Grounds:
+        """Look at the collections that a caller holds a grant in and asks for."""
+        permitted = collection_predicate(principal, "collection_grantees")
+        statement = select(Collection.id, Collection.language).where(permitted)
+        if wanted is not None:
             statement = statement.where(Collection.id == any_(literal(wanted, ARRAY(Uuid()))))
+        asked = statement.cte("asked")
+        counted = (
+            select(LexTotal.collection_id, LexTotal.chunks)
+            .join(asked, asked.c.id == LexTotal.collection_id)
+            .order_by(LexTotal.chunks.desc(), LexTotal.collection_id)
+            .limit(literal_column(f"{_COUNTED_COLLECTIONS:d}"))
+            .cte("counted")
+        )
         connection = await self._session.connection()
-        rows = await connection.execute(statement)
-        return {row.id: row.language for row in rows}
+        row = await connection.execute(
+            select(
+                select(func.count()).select_from(asked).scalar_subquery(),
+                _gathered(
+                    select(asked.c.language).where(asked.c.language.is_not(None)).distinct(),
+                    ARRAY(Text()),
+                ),
+                _gathered(select(counted.c.collection_id), ARRAY(Uuid())),
+                select(func.coalesce(func.sum(counted.c.chunks), 0)).scalar_subquery(),
+            )
+        )
+        collections, languages, counted_ids, chunks = row.one()
+        return Grounds(collections, sorted(languages), counted_ids, int(chunks))
 
     async def list_passages(self, chunk_ids: Sequence[int], reach: Reach) -> list[PassageText]:
         """Read the text of chunks; the walls are asked again, here and by row-level security."""
@@ -69,3 +115,8 @@ class PassageRepository:
             )
             for row in rows
         ]
+
+
+def _gathered(rows: Select[T], type_: ARRAY[T]) -> ColumnElement[Sequence[T]]:
+    """Gather a column of rows into an array."""
+    return func.array(rows.scalar_subquery(), type_=type_)

@@ -3,15 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel, query_weights
-from muniment.index.term_counts import count_terms
 from muniment.index.terms import tenant_salt
+from muniment.index.word_counts import document_frequencies
 from muniment.library.errors import CollectionNotFoundError
 from muniment.library.policy import access_filter
 from muniment.ports.embedding import Vector
@@ -20,7 +19,7 @@ from muniment.postgres.unit_of_work import Scope, Transactions
 from muniment.retrieval.fusion import RankedChunk, fuse
 from muniment.retrieval.passages import Found, Passage, Ranking, Understanding
 from muniment.retrieval.query_vectors import QueryVectors
-from muniment.retrieval.repository import PassageRepository
+from muniment.retrieval.repository import Grounds, PassageRepository
 from muniment.retrieval.schemas import SearchRequest
 from muniment.retrieval.settings import SearchSettings
 
@@ -86,8 +85,10 @@ class SearchService:
         vector: Vector | None,
         depth: int,
     ) -> Ranking:
-        languages = await self._languages(session, principal, request.collections)
-        understanding = await self._understand(session, principal, request.query, languages)
+        grounds = await PassageRepository(session).survey(principal, request.collections)
+        if grounds.collections < len(set(request.collections or ())):
+            raise CollectionNotFoundError
+        understanding = await self._understand(session, principal, request.query, grounds)
         reach = _reach(principal, request)
         weights = zip(understanding.terms.ids, understanding.terms.weights, strict=True)
         candidates = await self._store_of(session).candidates(
@@ -102,30 +103,21 @@ class SearchService:
             exhaustive=candidates.exhaustive,
         )
 
-    async def _languages(
-        self, session: AsyncSession, principal: Principal, wanted: Sequence[UUID] | None
-    ) -> list[str]:
-        """Give the declared languages of the collections that are searched."""
-        found = await PassageRepository(session).list_collections(principal, wanted)
-        if wanted is not None and not found.keys() >= set(wanted):
-            raise CollectionNotFoundError
-        return sorted({language for language in found.values() if language is not None})
-
     async def _understand(
-        self, session: AsyncSession, principal: Principal, query: str, languages: Sequence[str]
+        self, session: AsyncSession, principal: Principal, query: str, grounds: Grounds
     ) -> Understanding:
-        settings = self._settings
+        settings, languages = self._settings, grounds.languages
         default = languages[0] if len(languages) == 1 else settings.language
         language = self._detector.of_query(query, default)
         others = sorted({*languages, settings.language} - {language})
         salt = tenant_salt(principal.tenant_id)
         terms = self._lexical.query_terms(query, language, salt, also=others)
-        counts = await count_terms(session, principal.tenant_id, terms.ids)
+        df = await document_frequencies(session, grounds.counted, terms.ids)
         known = self._vectors.embedder.languages
         is_known = not known or language in known
         return Understanding(
             language=language,
-            terms=query_weights(terms, counts.df, counts.chunks),
+            terms=query_weights(terms, df, grounds.chunks),
             lexical_share=settings.lexical_share if is_known else settings.foreign_lexical_share,
         )
 

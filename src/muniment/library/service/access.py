@@ -11,6 +11,7 @@ from muniment.library.models import Document
 from muniment.library.policy import edit_filter
 from muniment.library.repository.documents import DocumentRepository
 from muniment.ports.access import Walls, evaluate
+from muniment.ports.jobs import NewJob, word_recount
 
 AttributeTypes = Mapping[str, Literal["str", "int"]]
 """The declared attributes of callers (`[identity.attributes]`)."""
@@ -36,6 +37,19 @@ def apply_rule(document: Document, rule: AccessRule | None) -> None:
     document.rule_principals = None if names is None else sorted(names)
     document.conditions = conditions_to_json(conditions)
     document.condition_attributes = sorted(conditions or ())
+
+
+def replace_rule(document: Document, rule: AccessRule | None) -> list[NewJob]:
+    """Give a document that is held for update another rule; give the jobs that have to follow.
+
+    The words of a document count for everybody with a grant as long as it has no rule
+    (index/word_counts.py).
+    """
+    was_open = document.rule is None
+    apply_rule(document, rule)
+    if was_open == (rule is None):
+        return []
+    return [word_recount(document.tenant_id, document.id)]
 
 
 def stored_rule(

@@ -34,7 +34,7 @@ from muniment.library.repository.documents import (
 from muniment.library.schemas.documents import DocumentUpdate, PageSpan, TextRead
 from muniment.library.service.access import (
     AttributeTypes,
-    apply_rule,
+    replace_rule,
     require_not_locked_out,
     require_usable,
 )
@@ -129,8 +129,9 @@ class DocumentService:
         if rule is not None:
             require_usable(rule, self._attributes, "/rule")
         await require_not_locked_out(self._repository, principal, view.document, rule)
-        apply_rule(view.document, rule)
+        following = replace_rule(view.document, rule)
         await self._keep_change(view.document)
+        await jobs.enqueue(self._session, following)
         return view
 
     async def read_text(

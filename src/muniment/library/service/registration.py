@@ -17,9 +17,14 @@ from muniment.library.metadata import MetadataJson
 from muniment.library.models import Document, DocumentVersion
 from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import DocumentRepository, identity_lock_key
-from muniment.library.service.access import apply_rule, require_not_locked_out, stored_rule
+from muniment.library.service.access import (
+    apply_rule,
+    replace_rule,
+    require_not_locked_out,
+    stored_rule,
+)
 from muniment.library.service.documents import queue
-from muniment.ports.jobs import document_ingestion, original_purge
+from muniment.ports.jobs import NewJob, document_ingestion, original_purge
 from muniment.ports.originals import StoredOriginal
 from muniment.postgres import jobs
 
@@ -120,16 +125,19 @@ class _Registrar:
         if document is None:
             return Registration(await self._create(upload), "created")
         is_same = await self._is_same(document, upload)
-        await self._take_over(document, upload)
+        following = await self._take_over(document, upload)
         if not is_same:
-            await self._add_version(document, upload)
+            _await_version(document, upload)
+        # Asked before anything is flushed, after which nothing counts as modified.
         if self._session.is_modified(document):
             document.revision += 1
             await self._repository.save(document)
         if is_same:
             # These bytes are stored already, under the key of the version that is there.
-            purge = original_purge(document.tenant_id, upload.original.key)
-            await jobs.enqueue(self._session, [purge])
+            following.append(original_purge(document.tenant_id, upload.original.key))
+        else:
+            following.append(await self._add_version(document, upload))
+        await jobs.enqueue(self._session, following)
         return Registration(document, "unchanged" if is_same else "changed")
 
     async def _create(self, upload: NewUpload) -> Document:
@@ -159,25 +167,22 @@ class _Registrar:
             document, sha256
         )
 
-    async def _take_over(self, document: Document, upload: NewUpload) -> None:
-        """Replace what was said anew about a document that is there."""
+    async def _take_over(self, document: Document, upload: NewUpload) -> list[NewJob]:
+        """Replace what was said anew about a document that is there; give the jobs that follow."""
         document.name = upload.name
         if upload.metadata is not None:
             document.meta = upload.metadata
         if upload.access is not None and stored_rule(upload.access) != document.rule:
             await require_not_locked_out(self._repository, self._principal, document, upload.access)
-            apply_rule(document, upload.access)
+            return replace_rule(document, upload.access)
+        return []
 
-    async def _add_version(self, document: Document, upload: NewUpload) -> None:
-        document.version += 1
-        document.media_type = upload.media_type
-        document.size = upload.original.size
-        queue(document)
+    async def _add_version(self, document: Document, upload: NewUpload) -> NewJob:
+        """Keep the version that the document waits for, and give the job that reads it."""
         version = self._version(document.version, upload)
         version.document_id = document.id
         await self._repository.add_version(version)
-        job = document_ingestion(document.tenant_id, document.id, document.version)
-        await jobs.enqueue(self._session, [job])
+        return document_ingestion(document.tenant_id, document.id, document.version)
 
     def _version(self, number: int, upload: NewUpload) -> DocumentVersion:
         return DocumentVersion(
@@ -189,3 +194,11 @@ class _Registrar:
             original_key=upload.original.key,
             created_by=self._principal.user_id,
         )
+
+
+def _await_version(document: Document, upload: NewUpload) -> None:
+    """Let a document wait for its next version to be read."""
+    document.version += 1
+    document.media_type = upload.media_type
+    document.size = upload.original.size
+    queue(document)

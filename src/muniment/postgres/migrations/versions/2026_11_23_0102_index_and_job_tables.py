@@ -39,11 +39,16 @@ def upgrade() -> None:
     _create_chunk_lex()
     _create_lex_term()
     _create_lex_total()
+    op.add_column(
+        "document",
+        sa.Column("words_counted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+    )
     _create_job()
 
 
 def downgrade() -> None:
     """Remove the tables."""
+    op.drop_column("document", "words_counted")
     for table in (
         "job",
         "lex_total",
@@ -152,19 +157,25 @@ def _create_chunk_lex() -> None:
 def _create_lex_term() -> None:
     op.create_table(
         "lex_term",
-        sa.Column("tenant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("collection_id", sa.Uuid(), nullable=False),
         sa.Column("term", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("chunks", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "term", name=op.f("lex_term_pkey")),
+        sa.PrimaryKeyConstraint("collection_id", "term", name=op.f("lex_term_pkey")),
     )
 
 
 def _create_lex_total() -> None:
     op.create_table(
         "lex_total",
-        sa.Column("tenant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("collection_id", sa.Uuid(), nullable=False),
         sa.Column("chunks", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", name=op.f("lex_total_pkey")),
+        sa.ForeignKeyConstraint(
+            ["collection_id"],
+            ["collection.id"],
+            name=op.f("lex_total_collection_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("collection_id", name=op.f("lex_total_pkey")),
     )
 
 
