@@ -17,7 +17,7 @@ from muniment.adapters.embedders.hashing import HashingEmbedder, HashingSettings
 from muniment.app.tables import all_tables
 from muniment.index.chunking import ChunkSpan
 from muniment.index.lexical import LexicalModel
-from muniment.index.repository import ChunkOwner, IndexedChunk, IndexWriter
+from muniment.index.repository import HeldDocument, IndexedChunk, IndexWriter
 from muniment.index.spaces import EmbeddingSpaceRef, find_space
 from muniment.index.terms import TermAnalyzer, tenant_salt
 from muniment.kit.ids import new_id
@@ -77,7 +77,7 @@ class CorpusWriter:
                     await session.flush()
                     session.add(version)
                     await session.flush()
-                    await index.replace(ChunkOwner(caller.tenant_id, document.id, 1), chunks)
+                    await index.replace(_held(document), chunks)
 
     async def _document(
         self, caller: Caller, number: int
@@ -95,6 +95,7 @@ class CorpusWriter:
             progress=1.0,
             ready_version=1,
             chunks=len(bodies),
+            words_counted=True,
         )
         version = DocumentVersion(
             **shared,
@@ -118,6 +119,18 @@ class CorpusWriter:
             terms = self._lexical.document_weights("", body, _LANGUAGE, salt)
             chunks.append(IndexedChunk(ordinal, span, body, vector, terms))
         return chunks
+
+
+def _held(document: Document) -> HeldDocument:
+    return HeldDocument(
+        tenant_id=document.tenant_id,
+        collection_id=document.collection_id,
+        document_id=document.id,
+        version=1,
+        chunks=0,
+        is_counted=False,
+        is_open=True,
+    )
 
 
 async def write_corpus(product: ProductProcess, urls: EmbeddedUrls, chunks: int) -> Corpus:

@@ -1,21 +1,24 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.index.chunking import ChunkSpan
 from muniment.index.lexical import SparseTerms
-from muniment.index.repository import ChunkOwner, IndexedChunk, IndexWriter, halfvec_text
+from muniment.index.repository import HeldDocument, IndexedChunk, IndexWriter, halfvec_text
 from muniment.index.settings import VectorSettings
 from muniment.index.spaces import EmbeddingSpaceRef, ensure_space
 from muniment.index.sparsevec import sparsevec_text
 from muniment.index.terms import MAX_TERM_ID
+from muniment.ingestion.repository import IngestionRepository
+from muniment.library.models import Document
 from muniment.ports.embedding import EmbedderIdentity
 from muniment.postgres.unit_of_work import Scope
 from tests.support.database import TestDatabase
@@ -32,6 +35,16 @@ def chunk(ordinal: int, terms: Sequence[int] = (1, 2)) -> IndexedChunk:
     return IndexedChunk(ordinal, span, f"text {ordinal} '; ü", vector, SparseTerms(ids, weights))
 
 
+async def note_chunks(session: AsyncSession, held: HeldDocument, chunks: int) -> None:
+    """Write into the document's row what the caller of the index writer has to."""
+    counted = held.is_open if chunks else False
+    await session.execute(
+        update(Document)
+        .where(Document.id == held.document_id)
+        .values(chunks=chunks, words_counted=counted)
+    )
+
+
 class Shelf:
     """The index of one tenant, with documents to put chunks below."""
 
@@ -46,12 +59,17 @@ class Shelf:
 
     async def replace(self, document: UUID, chunks: Sequence[IndexedChunk]) -> None:
         async with self.database.worker.begin(Scope(self.library.tenant)) as session:
-            whose = ChunkOwner(self.library.tenant, document, 1)
-            await IndexWriter(session, self.space).replace(whose, chunks)
+            held = await IngestionRepository(session).hold_any(document)
+            assert held is not None
+            await IndexWriter(session, self.space).replace(held, chunks)
+            await note_chunks(session, held, len(chunks))
 
     async def remove(self, document: UUID) -> None:
         async with self.database.worker.begin(Scope(self.library.tenant)) as session:
-            await IndexWriter(session, self.space).remove(document)
+            held = await IngestionRepository(session).hold_any(document)
+            assert held is not None
+            await IndexWriter(session, self.space).remove(held)
+            await note_chunks(session, held, 0)
 
     async def rows(self, statement: str) -> list[tuple[object, ...]]:
         async with self.database.owner.connect() as owner:
@@ -169,8 +187,8 @@ class TestRemove:
             assert await shelf.rows(f"select document_id from {table}") == [(other,)]
         assert await shelf.counts() == ({2: 1}, [(1,)])
 
-    async def test_of_what_is_not_there_changes_nothing(self, shelf: Shelf) -> None:
-        await shelf.remove(uuid4())
+    async def test_of_a_document_without_chunks_changes_nothing(self, shelf: Shelf) -> None:
+        await shelf.remove(await shelf.document())
 
         assert await shelf.counts() == ({}, [])
 

@@ -1,15 +1,20 @@
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from muniment.index.repository import ChunkOwner, IndexWriter
+from muniment.index.repository import IndexWriter
 from muniment.index.settings import VectorSettings
 from muniment.index.spaces import EmbeddingSpaceRef, ensure_space
-from muniment.index.word_counts import WordCounter, document_frequencies, terms_of
+from muniment.index.word_counts import document_frequencies, terms_of
+from muniment.ingestion.repository import IngestionRepository
+from muniment.ingestion.tasks import CountWords
+from muniment.ports.jobs import word_recount
+from muniment.postgres import jobs
 from muniment.postgres.unit_of_work import Scope
-from tests.index.test_repository import IDENTITY, chunk
+from tests.index.test_repository import IDENTITY, chunk, note_chunks
 from tests.support.database import TestDatabase
 from tests.support.wall_rows import Library, add_document, add_library
 
@@ -38,14 +43,17 @@ class Counted:
 
     async def replace(self, document: UUID, chunks: Sequence[Sequence[int]]) -> None:
         async with self.database.worker.begin(Scope(self.library.tenant)) as session:
-            await IndexWriter(session, self.space).replace(
-                ChunkOwner(self.library.tenant, document, 1),
-                [chunk(number, terms) for number, terms in enumerate(chunks)],
-            )
+            held = await IngestionRepository(session).hold_any(document)
+            assert held is not None
+            cut = [chunk(number, terms) for number, terms in enumerate(chunks)]
+            await IndexWriter(session, self.space).replace(held, cut)
+            await note_chunks(session, held, len(chunks))
 
     async def remove(self, document: UUID) -> None:
         async with self.database.worker.begin(Scope(self.library.tenant)) as session:
-            await IndexWriter(session, self.space).remove(document)
+            held = await IngestionRepository(session).hold_any(document)
+            assert held is not None
+            await IndexWriter(session, self.space).remove(held)
 
     async def give_rule(self, document: UUID, rule: str | None) -> None:
         async with self.database.owner.begin() as owner:
@@ -55,8 +63,13 @@ class Counted:
             )
 
     async def settle(self, document: UUID) -> None:
-        async with self.database.worker.begin(Scope(self.library.tenant)) as session:
-            await WordCounter(session).settle(document)
+        job = word_recount(self.library.tenant, document)
+        async with self.database.worker.begin(None) as session:
+            await jobs.enqueue(session, [job])
+        async with self.database.worker.begin(None) as session:
+            claimed = await jobs.claim(session, "test", timedelta(seconds=15))
+        assert claimed is not None
+        await CountWords(self.database.worker).work(claimed)
 
     async def df(self, *collections: UUID) -> dict[int, int]:
         wanted = collections or (self.library.collection,)

@@ -16,12 +16,12 @@ from muniment.identity.principal import Principal
 from muniment.index.chunking import ChunkingSettings
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel
-from muniment.index.repository import ChunkOwner, IndexWriter
+from muniment.index.repository import IndexWriter
 from muniment.index.settings import VectorSettings
 from muniment.index.spaces import EmbeddingSpaceRef, ensure_space
 from muniment.index.terms import TermAnalyzer
 from muniment.ingestion.pipeline import Pipeline
-from muniment.ingestion.repository import IngestionRepository, ReadVersion, VersionToIngest
+from muniment.ingestion.repository import IngestionRepository, ReadVersion
 from muniment.kit.ids import new_id
 from muniment.library.access_rules import AccessRule, conditions_to_json
 from muniment.library.metadata import MetadataJson
@@ -172,12 +172,13 @@ class Shelf:
         chunks = [
             chunk async for batch in self.pipeline.index(cut, self.tenant_id, 64) for chunk in batch
         ]
-        version = VersionToIngest(placed.id, 1, placed.name, "text/plain", "", None)
         read = ReadVersion(parsed.text, parsed.title, parsed.page_starts, cut.language, "test")
         async with self.database.worker.begin(Scope(self.tenant_id)) as session:
-            await IngestionRepository(session).make_ready(version, read, len(chunks))
-            owner = ChunkOwner(self.tenant_id, placed.id, 1)
-            await IndexWriter(session, self.space).replace(owner, chunks)
+            repository = IngestionRepository(session)
+            held = await repository.hold(placed.id, 1)
+            assert held is not None
+            await repository.make_ready(held, read, len(chunks))
+            await IndexWriter(session, self.space).replace(held, chunks)
 
     async def delete(self, document: Placed) -> None:
         """Delete a document the way a request does: the row is marked, everything else stays."""

@@ -12,7 +12,7 @@ from muniment.index.chunking import ChunkSpan
 from muniment.index.lexical import SparseTerms
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
-from muniment.index.word_counts import ChunkTerms, WordCounter, terms_of
+from muniment.index.word_counts import ChunkTerms, change_counts, terms_of
 from muniment.ports.embedding import Vector
 
 _BATCH = 512
@@ -33,100 +33,112 @@ class IndexedChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkOwner:
-    """The version of a document that chunks belong to."""
+class HeldDocument:
+    """A document whose row is locked until the end of the transaction."""
 
     tenant_id: int
+    collection_id: UUID
     document_id: UUID
     version: int
+    """Number of its newest version."""
+    chunks: int
+    """How many chunks the index holds of it by now."""
+    is_counted: bool
+    """Whether their words are in the counts of the collection."""
+    is_open: bool
+    """Whether they are to be: it has no access rule."""
 
 
-# Arrays instead of row after row: one round trip for a whole batch.
-_INSERT_CHUNKS = text(
+# Arrays instead of row after row, and all three tables at once: one round trip for a whole batch.
+_INSERT = text(
     """
-    insert into chunk (document_id, tenant_id, version, ordinal, start_offset, end_offset, page,
-                       headings, text)
-    select :document_id, :tenant_id, :version, ordinal, start_offset, end_offset, page,
-           coalesce(string_to_array(nullif(headings, ''), E'\\x1f'), '{}'), body
-    from unnest(cast(:ordinals as int[]), cast(:starts as int[]), cast(:ends as int[]),
-                cast(:pages as int[]), cast(:headings as text[]), cast(:bodies as text[]))
-         as rows (ordinal, start_offset, end_offset, page, headings, body)
-    returning id, ordinal
-    """
-)
-_INSERT_VECTORS = text(
-    """
-    insert into chunk_vector (chunk_id, space, document_id, tenant_id, embedding)
-    select chunk_id, :space, :document_id, :tenant_id, cast(embedding as halfvec)
-    from unnest(cast(:chunk_ids as bigint[]), cast(:embeddings as text[]))
-         as rows (chunk_id, embedding)
-    """
-)
-_INSERT_LEX = text(
-    """
+    with rows as (
+        select * from unnest(
+            cast(:ordinals as int[]), cast(:starts as int[]), cast(:ends as int[]),
+            cast(:pages as int[]), cast(:headings as text[]), cast(:bodies as text[]),
+            cast(:embeddings as text[]), cast(:lex as text[])
+        ) as r (ordinal, start_offset, end_offset, page, headings, body, embedding, lex)
+    ), written as (
+        insert into chunk (document_id, tenant_id, version, ordinal, start_offset, end_offset, page,
+                           headings, text)
+        select :document_id, :tenant_id, :version, ordinal, start_offset, end_offset, page,
+               coalesce(string_to_array(nullif(headings, ''), E'\\x1f'), '{}'), body
+        from rows returning id, ordinal
+    ), embedded as (
+        insert into chunk_vector (chunk_id, space, document_id, tenant_id, embedding)
+        select id, :space, :document_id, :tenant_id, cast(embedding as halfvec)
+        from written join rows using (ordinal)
+    )
     insert into chunk_lex (chunk_id, document_id, tenant_id, lex)
-    select chunk_id, :document_id, :tenant_id, cast(lex as sparsevec)
-    from unnest(cast(:chunk_ids as bigint[]), cast(:lex as text[])) as rows (chunk_id, lex)
+    select id, :document_id, :tenant_id, cast(lex as sparsevec)
+    from written join rows using (ordinal)
     """
 )
-_DELETE = (
-    text("delete from chunk_vector where document_id = :document_id"),
-    text("delete from chunk where document_id = :document_id"),
+_DELETE = text(
+    """
+    with vectors as (delete from chunk_vector where document_id = :document_id),
+         texts as (delete from chunk where document_id = :document_id)
+    delete from chunk_lex where document_id = :document_id returning lex::text
+    """
 )
-_DELETE_LEX = text("delete from chunk_lex where document_id = :document_id returning lex::text")
 
 
 class IndexWriter:
-    """Writes and removes the chunks of documents, in the transaction of the caller."""
+    """Writes and removes the chunks of held documents, in the transaction of the caller."""
 
     def __init__(self, session: AsyncSession, space: EmbeddingSpaceRef) -> None:
         self._session = session
         self._space = space
 
-    async def replace(self, owner: ChunkOwner, chunks: Sequence[IndexedChunk]) -> None:
-        """Put these chunks in the place of all that the index holds of the document."""
-        gone = await self._delete(owner.document_id)
+    async def replace(self, document: HeldDocument, chunks: Sequence[IndexedChunk]) -> None:
+        """Put these chunks in the place of all that the index holds of the document.
+
+        The caller writes into the document's row how many there are, and whether they are counted.
+        """
+        gone = await self._delete(document)
         for first in range(0, len(chunks), _BATCH):
-            await self._insert(owner, chunks[first : first + _BATCH])
+            await self._insert(document, chunks[first : first + _BATCH])
         come = [chunk.terms.ids for chunk in chunks]
-        await WordCounter(self._session).replace(owner.document_id, gone, come)
+        await change_counts(
+            self._session,
+            document.collection_id,
+            gone if document.is_counted else (),
+            come if document.is_open else (),
+        )
 
-    async def remove(self, document_id: UUID) -> None:
-        """Remove all that the index holds of a document, while its row is still there."""
-        gone = await self._delete(document_id)
-        await WordCounter(self._session).replace(document_id, gone, ())
+    async def remove(self, document: HeldDocument) -> None:
+        """Remove all that the index holds of a document."""
+        gone = await self._delete(document)
+        if document.is_counted:
+            await change_counts(self._session, document.collection_id, gone, ())
 
-    async def _delete(self, document_id: UUID) -> list[ChunkTerms]:
+    async def _delete(self, document: HeldDocument) -> list[ChunkTerms]:
         """Delete the rows of a document and give the terms of each chunk that went."""
-        values = {"document_id": document_id}
-        for statement in _DELETE:
-            await self._session.execute(statement, values)
-        removed = (await self._session.execute(_DELETE_LEX, values)).scalars()
-        return [terms_of(lex) for lex in removed]
+        if not document.chunks:
+            return []
+        connection = await self._session.connection()
+        removed = await connection.execute(_DELETE, {"document_id": document.document_id})
+        return [terms_of(lex) for lex in removed.scalars()]
 
-    async def _insert(self, owner: ChunkOwner, chunks: Sequence[IndexedChunk]) -> None:
-        whose = {"document_id": owner.document_id, "tenant_id": owner.tenant_id}
-        inserted = await self._session.execute(
-            _INSERT_CHUNKS,
-            whose
-            | {
-                "version": owner.version,
+    async def _insert(self, document: HeldDocument, chunks: Sequence[IndexedChunk]) -> None:
+        connection = await self._session.connection()
+        await connection.execute(
+            _INSERT,
+            {
+                "document_id": document.document_id,
+                "tenant_id": document.tenant_id,
+                "version": document.version,
+                "space": self._space.id,
                 "ordinals": [chunk.ordinal for chunk in chunks],
                 "starts": [chunk.span.start for chunk in chunks],
                 "ends": [chunk.span.end for chunk in chunks],
                 "pages": [chunk.span.page for chunk in chunks],
                 "headings": [_HEADING_SEPARATOR.join(chunk.span.headings) for chunk in chunks],
                 "bodies": [chunk.text for chunk in chunks],
+                "embeddings": [halfvec_text(chunk.embedding) for chunk in chunks],
+                "lex": [sparsevec_text(chunk.terms) for chunk in chunks],
             },
         )
-        ids = {ordinal: chunk_id for chunk_id, ordinal in inserted}
-        whose["chunk_ids"] = [ids[chunk.ordinal] for chunk in chunks]
-        vectors = [halfvec_text(chunk.embedding) for chunk in chunks]
-        await self._session.execute(
-            _INSERT_VECTORS, whose | {"space": self._space.id, "embeddings": vectors}
-        )
-        lex = [sparsevec_text(chunk.terms) for chunk in chunks]
-        await self._session.execute(_INSERT_LEX, whose | {"lex": lex})
 
 
 def halfvec_text(vector: Vector) -> str:

@@ -10,13 +10,10 @@ somebody who adds documents of their own find the words of others' hidden ones.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-
-from muniment.library.models import Document
 
 _TERM = re.compile(r"[{,](\d+):")
 
@@ -24,21 +21,20 @@ _TERM = re.compile(r"[{,](\d+):")
 # locking each other out.
 _ADD = text(
     """
-    insert into lex_term as counted (collection_id, term, chunks)
-    select :collection_id, term, chunks
-    from unnest(cast(:terms as int[]), cast(:counts as int[])) as rows (term, chunks) order by term
-    on conflict (collection_id, term) do update set chunks = counted.chunks + excluded.chunks
+    with terms as (
+        insert into lex_term as counted (collection_id, term, chunks)
+        select :collection_id, term, chunks
+        from unnest(cast(:terms as int[]), cast(:counts as int[])) as rows (term, chunks)
+        order by term
+        on conflict (collection_id, term) do update set chunks = counted.chunks + excluded.chunks
+    )
+    insert into lex_total as counted (collection_id, chunks) values (:collection_id, :chunks)
+    on conflict (collection_id) do update set chunks = counted.chunks + excluded.chunks
     """
 )
 _FORGET = text(
     "delete from lex_term where collection_id = :collection_id"
     " and term = any(cast(:terms as int[])) and chunks <= 0"
-)
-_ADD_CHUNKS = text(
-    """
-    insert into lex_total as counted (collection_id, chunks) values (:collection_id, :chunks)
-    on conflict (collection_id) do update set chunks = counted.chunks + excluded.chunks
-    """
 )
 _HELD = text("select lex::text from chunk_lex where document_id = :document_id")
 _COUNTS = text(
@@ -67,84 +63,37 @@ async def document_frequencies(
     return dict((await connection.execute(_COUNTS, values)).all())
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """How a document stands to the counts of its collection."""
-
-    collection_id: UUID
-    is_counted: bool
-    """Whether its words are in the counts now."""
-    is_open: bool
-    """Whether they are to be."""
+async def held_terms(session: AsyncSession, document_id: UUID) -> list[ChunkTerms]:
+    """Read the terms of every chunk that the index holds of a document."""
+    connection = await session.connection()
+    rows = await connection.execute(_HELD, {"document_id": document_id})
+    return [terms_of(lex) for lex in rows.scalars()]
 
 
-class WordCounter:
-    """Keeps the counts true, in the transaction that changes what they count."""
+async def change_counts(
+    session: AsyncSession,
+    collection_id: UUID,
+    gone: Sequence[ChunkTerms],
+    come: Sequence[ChunkTerms],
+) -> None:
+    """Take the words of some chunks out of the counts of a collection, and those of others in.
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def replace(
-        self, document_id: UUID, gone: Sequence[ChunkTerms], come: Sequence[ChunkTerms]
-    ) -> None:
-        """Take the words of removed chunks out, and those of new ones in if they are to count."""
-        standing = await self._hold(document_id)
-        if standing is None:
-            return
-        subtracted = gone if standing.is_counted else ()
-        added = come if standing.is_open else ()
-        await self._change(standing.collection_id, subtracted, added)
-        await self._mark(document_id, standing)
-
-    async def settle(self, document_id: UUID) -> None:
-        """Count the words of a document or take them out, after its rule came or went."""
-        standing = await self._hold(document_id)
-        if standing is None or standing.is_counted == standing.is_open:
-            return
-        rows = (await self._session.execute(_HELD, {"document_id": document_id})).scalars()
-        held = [terms_of(lex) for lex in rows]
-        subtracted, added = ((), held) if standing.is_open else (held, ())
-        await self._change(standing.collection_id, subtracted, added)
-        await self._mark(document_id, standing)
-
-    async def _hold(self, document_id: UUID) -> _Standing | None:
-        found = await self._session.execute(
-            select(Document.collection_id, Document.words_counted, Document.rule.is_(None))
-            .where(Document.id == document_id)
-            .with_for_update()
-        )
-        row: Row[UUID, bool, bool] | None = found.one_or_none()
-        return None if row is None else _Standing(*row)
-
-    async def _mark(self, document_id: UUID, standing: _Standing) -> None:
-        if standing.is_counted != standing.is_open:
-            await self._session.execute(
-                update(Document)
-                .where(Document.id == document_id)
-                .values(words_counted=standing.is_open)
-            )
-
-    async def _change(
-        self,
-        collection_id: UUID,
-        gone: Sequence[ChunkTerms],
-        come: Sequence[ChunkTerms],
-    ) -> None:
-        changes = _difference(gone, come)
-        if changes:
-            values = {
-                "collection_id": collection_id,
-                "terms": list(changes),
-                "counts": list(changes.values()),
-            }
-            await self._session.execute(_ADD, values)
-        forgotten = [term for term, count in changes.items() if count < 0]
-        if forgotten:
-            values = {"collection_id": collection_id, "terms": forgotten}
-            await self._session.execute(_FORGET, values)
-        if len(come) != len(gone):
-            values = {"collection_id": collection_id, "chunks": len(come) - len(gone)}
-            await self._session.execute(_ADD_CHUNKS, values)
+    Part of the transaction that changes what is counted, which holds the document's row.
+    """
+    if not gone and not come:
+        return
+    changes = _difference(gone, come)
+    connection = await session.connection()
+    values = {
+        "collection_id": collection_id,
+        "terms": list(changes),
+        "counts": list(changes.values()),
+        "chunks": len(come) - len(gone),
+    }
+    await connection.execute(_ADD, values)
+    forgotten = [term for term, count in changes.items() if count < 0]
+    if forgotten:
+        await connection.execute(_FORGET, {"collection_id": collection_id, "terms": forgotten})
 
 
 def _difference(gone: Iterable[ChunkTerms], come: Iterable[ChunkTerms]) -> Mapping[int, int]:

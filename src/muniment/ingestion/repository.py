@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Update, delete, exists, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from muniment.index.repository import HeldDocument
 from muniment.library.models import Collection, Document, DocumentVersion
 
 
@@ -39,10 +40,18 @@ class IngestionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def find_wanted(self, document_id: UUID, number: int) -> VersionToIngest | None:
-        """Give the version to read; None when a newer one or a deletion has overtaken it."""
-        found = await self._session.execute(
-            select(
+    async def begin(
+        self, document_id: UUID, number: int, progress: float
+    ) -> VersionToIngest | None:
+        """Show that the work begins, and give the version to read.
+
+        None when a newer one or a deletion has overtaken it.
+        """
+        found = await (await self._connection()).execute(
+            _change(document_id, number, status="processing", progress=progress)
+            .where(DocumentVersion.document_id == Document.id, DocumentVersion.number == number)
+            .where(Collection.id == Document.collection_id)
+            .returning(
                 Document.id,
                 DocumentVersion.number,
                 Document.name,
@@ -50,34 +59,44 @@ class IngestionRepository:
                 DocumentVersion.original_key,
                 Collection.language,
             )
-            .join(DocumentVersion, DocumentVersion.document_id == Document.id)
-            .join(Collection, Collection.id == Document.collection_id)
-            .where(Document.id == document_id, DocumentVersion.number == number)
-            .where(Document.version == number, Document.deleted_at.is_(None))
         )
         row = found.one_or_none()
-        return None if row is None else _version(row)
+        return None if row is None else VersionToIngest(*row)
 
     async def show_progress(self, version: VersionToIngest, progress: float) -> None:
         """Say how far the work is; nothing when the version is not wanted any more."""
-        await self._change(version, status="processing", progress=progress)
-
-    async def hold(self, version: VersionToIngest) -> bool:
-        """Keep the document as it is until the end of the transaction; False if overtaken."""
-        found = await self._session.execute(
-            select(Document.id)
-            .where(Document.id == version.document_id, Document.version == version.number)
-            .where(Document.deleted_at.is_(None))
-            .with_for_update()
+        await (await self._connection()).execute(
+            _change(version.document_id, version.number, status="processing", progress=progress)
         )
-        return found.one_or_none() is not None
 
-    async def make_ready(self, version: VersionToIngest, read: ReadVersion, chunks: int) -> None:
+    async def hold(self, document_id: UUID, number: int) -> HeldDocument | None:
+        """Keep the document as it is until the end of the transaction; None if overtaken."""
+        return await self._hold(
+            Document.id == document_id, Document.version == number, Document.deleted_at.is_(None)
+        )
+
+    async def hold_deleted(self, document_id: UUID) -> HeldDocument | None:
+        """Keep a document that is marked as deleted; None when it is not, or is gone."""
+        return await self._hold(Document.id == document_id, Document.deleted_at.is_not(None))
+
+    async def hold_any(self, document_id: UUID) -> HeldDocument | None:
+        """Keep a document whatever its state; None when it is gone."""
+        return await self._hold(Document.id == document_id)
+
+    async def mark_counted(self, document: HeldDocument) -> None:
+        """Write down that the words of a held document are counted, or are not any more."""
+        await (await self._connection()).execute(
+            update(Document)
+            .where(Document.id == document.document_id)
+            .values(words_counted=document.is_open)
+        )
+
+    async def make_ready(self, document: HeldDocument, read: ReadVersion, chunks: int) -> None:
         """Keep what was read, and let searches find this version from now on."""
-        await self._session.execute(
+        await (await self._connection()).execute(
             update(DocumentVersion)
-            .where(DocumentVersion.document_id == version.document_id)
-            .where(DocumentVersion.number == version.number)
+            .where(DocumentVersion.document_id == document.document_id)
+            .where(DocumentVersion.number == document.version)
             .values(
                 text=read.text,
                 title=read.title,
@@ -87,14 +106,18 @@ class IngestionRepository:
                 ready_at=func.now(),
             )
         )
-        await self._change(
-            version,
-            status="ready",
-            progress=1.0,
-            ready_version=version.number,
-            chunks=chunks,
-            error_code=None,
-            error_detail=None,
+        await (await self._connection()).execute(
+            _change(
+                document.document_id,
+                document.version,
+                status="ready",
+                progress=1.0,
+                ready_version=document.version,
+                chunks=chunks,
+                words_counted=document.is_open,
+                error_code=None,
+                error_detail=None,
+            )
         )
 
     async def make_failed(self, document_id: UUID, number: int, code: str, detail: str) -> None:
@@ -125,15 +148,6 @@ class IngestionRepository:
         await self._remove_emptied_collection(row.collection_id)
         return True
 
-    async def is_deleted(self, document_id: UUID) -> bool:
-        """Tell whether a document is there and marked as deleted."""
-        found = await self._session.execute(
-            select(Document.id)
-            .where(Document.id == document_id, Document.deleted_at.is_not(None))
-            .with_for_update()
-        )
-        return found.one_or_none() is not None
-
     async def _remove_emptied_collection(self, collection_id: UUID) -> None:
         await self._session.execute(
             delete(Collection)
@@ -141,14 +155,33 @@ class IngestionRepository:
             .where(~exists().where(Document.collection_id == collection_id))
         )
 
-    async def _change(self, version: VersionToIngest, **values: str | float | None) -> None:
-        await self._session.execute(
-            update(Document)
-            .where(Document.id == version.document_id, Document.version == version.number)
-            .where(Document.deleted_at.is_(None))
-            .values(**values, updated_at=func.now())
+    async def _connection(self) -> AsyncConnection:
+        # Beside the session, which would look for objects to keep in step.
+        return await self._session.connection()
+
+    async def _hold(self, *conditions: ColumnElement[bool]) -> HeldDocument | None:
+        found = await (await self._connection()).execute(
+            select(
+                Document.tenant_id,
+                Document.collection_id,
+                Document.id,
+                Document.version,
+                Document.chunks,
+                Document.words_counted,
+                Document.rule.is_(None),
+            )
+            .where(*conditions)
+            .with_for_update()
         )
+        row = found.one_or_none()
+        return None if row is None else HeldDocument(*row)
 
 
-def _version(row: Row[UUID, int, str, str, str, str | None]) -> VersionToIngest:
-    return VersionToIngest(*row)
+def _change(document_id: UUID, number: int, **values: str | float | bool | None) -> Update:
+    """Change a document as long as this is its newest version and it is not deleted."""
+    return (
+        update(Document)
+        .where(Document.id == document_id, Document.version == number)
+        .where(Document.deleted_at.is_(None))
+        .values(**values, updated_at=func.now())
+    )

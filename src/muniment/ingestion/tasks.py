@@ -9,9 +9,9 @@ from uuid import UUID
 
 import structlog
 
-from muniment.index.repository import ChunkOwner, IndexedChunk, IndexWriter
+from muniment.index.repository import IndexedChunk, IndexWriter
 from muniment.index.spaces import EmbeddingSpaceRef
-from muniment.index.word_counts import WordCounter
+from muniment.index.word_counts import change_counts, held_terms
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import CutDocument, Pipeline
 from muniment.ingestion.repository import IngestionRepository, ReadVersion, VersionToIngest
@@ -77,11 +77,9 @@ class IngestDocument:
     async def _begin(self, job: ClaimedJob) -> VersionToIngest | None:
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             repository = IngestionRepository(session)
-            version = await repository.find_wanted(*_target(job))
+            version = await repository.begin(*_target(job), _STARTED)
             if version is None:
                 await jobs.finish(session, job)
-            else:
-                await repository.show_progress(version, _STARTED)
         return version
 
     async def _read(self, version: VersionToIngest) -> CutDocument:
@@ -122,10 +120,10 @@ class IngestDocument:
         )
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             repository = IngestionRepository(session)
-            if await repository.hold(version):
-                await repository.make_ready(version, read, len(chunks))
-                owner = ChunkOwner(job.tenant_id, version.document_id, version.number)
-                await IndexWriter(session, self._space).replace(owner, chunks)
+            held = await repository.hold(version.document_id, version.number)
+            if held is not None:
+                await repository.make_ready(held, read, len(chunks))
+                await IndexWriter(session, self._space).replace(held, chunks)
             # Last, because it takes the job's row, and until then the lease is to be prolonged.
             await jobs.finish(session, job)
         _log.info("document_ready", document=str(version.document_id), chunks=len(chunks))
@@ -146,7 +144,13 @@ class CountWords:
     async def work(self, job: ClaimedJob) -> None:
         """Count the words or take them out, whichever the rule asks for by now."""
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            await WordCounter(session).settle(UUID(str(job.payload["document_id"])))
+            repository = IngestionRepository(session)
+            held = await repository.hold_any(UUID(str(job.payload["document_id"])))
+            if held is not None and held.is_counted != held.is_open:
+                terms = await held_terms(session, held.document_id)
+                gone, come = ((), terms) if held.is_open else (terms, ())
+                await change_counts(session, held.collection_id, gone, come)
+                await repository.mark_counted(held)
             await jobs.finish(session, job)
 
     async def give_up(self, job: ClaimedJob, reason: str) -> None:
@@ -169,9 +173,10 @@ class PurgeDocument:
         document_id = UUID(str(job.payload["document_id"]))
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             repository = IngestionRepository(session)
-            if await repository.is_deleted(document_id):
+            held = await repository.hold_deleted(document_id)
+            if held is not None:
                 keys = await repository.original_keys(document_id)
-                await IndexWriter(session, self._space).remove(document_id)
+                await IndexWriter(session, self._space).remove(held)
                 await repository.remove_deleted(document_id)
                 await jobs.enqueue(session, [original_purge(job.tenant_id, key) for key in keys])
             await jobs.finish(session, job)
