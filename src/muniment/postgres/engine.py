@@ -1,17 +1,23 @@
 """Engines for the three roles of the database, and the translation of their addresses."""
 
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 
 import orjson
 from pydantic import SecretStr
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from muniment.kit.errors import ConfigurationError
 from muniment.postgres.settings import DatabaseSettings
+
+_RESTING_SINCE = "muniment_resting_since"
+_LONG_REST_S = 1.0
+"""A server that was restarted within such a rest costs each connection one failed request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,6 @@ def create_engine(
         pool_size=pool_size or settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout.total_seconds(),
-        pool_pre_ping=True,
         connect_args=connect_args,
         # An exception would carry them into the log, and they hold what people wrote.
         hide_parameters=True,
@@ -88,7 +93,31 @@ def create_engine(
         json_deserializer=orjson.loads,
     )
     event.listen(engine.sync_engine, "do_connect", _connect)
+    event.listen(engine.sync_engine, "checkin", _note_rest)
+    event.listen(engine.sync_engine, "checkout", partial(_ask_after_rest, engine.dialect))
     return engine
+
+
+def _note_rest(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTING_SINCE] = monotonic()
+
+
+def _ask_after_rest(
+    dialect: Dialect,
+    connection: DBAPIConnection,
+    record: ConnectionPoolEntry,
+    _proxy: PoolProxiedConnection,
+) -> None:
+    """Replace connections that broke while they rested; one that was just used is believed.
+
+    Asking each time, as the pool would, is a round trip for every transaction.
+    """
+    if monotonic() - record.info.get(_RESTING_SINCE, monotonic()) < _LONG_REST_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _connect(
