@@ -220,8 +220,12 @@ class TestPlans:
         condition = reachable(reach_of(crowd.reader))
         statements = CandidateStatements(crowd.shelf.space)
         query = await question(crowd.shelf, "word")
-        statement = statements.wide("hybrid", 100, crowd.shelf.tenant_id, condition)
-        values = {"vector": vector_text(query), "terms": "{7:1}/1000000000"}
+        statement = statements.wide("hybrid", 100, condition)
+        values = {
+            "vector": vector_text(query),
+            "terms": "{7:1}/1000000000",
+            "tenant": crowd.shelf.tenant_id,
+        }
         plan = await plan_of(crowd, statement, values)
         assert f"chunk_vector_space_{crowd.shelf.space.id}" in plan
         assert "document_pkey" in plan

@@ -5,16 +5,15 @@ above the library and not among the adapters.
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from typing_extensions import override
 
 from muniment.index.lexical import SparseTerms
-from muniment.index.reach import reachable
+from muniment.index.reach import reach_shape, reach_values, reachable
 from muniment.index.repository import halfvec_text
 from muniment.index.search_settings import ArmSettings
-from muniment.index.search_statements import OPENING, CandidateStatements, narrow, probe
+from muniment.index.search_statements import OPENING, CandidateStatements, probe
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
 from muniment.ports.vectors import (
@@ -25,6 +24,9 @@ from muniment.ports.vectors import (
     Reach,
     VectorStore,
 )
+from muniment.postgres.fixed import FixedStatements, Places, Runnable, Value, in_places, keyed
+
+_STATEMENTS = FixedStatements()
 
 
 class PgVectorStore(VectorStore):
@@ -54,22 +56,41 @@ class PgVectorStore(VectorStore):
         connection = await self._session.connection()
         effort = max(self._settings.effort, min(query.depth, 1000))
         await connection.execute(OPENING, {"effort": str(effort)})
-        permitted = reachable(reach)
-        limit = self._settings.exact_documents
-        probed = (await connection.execute(probe(permitted, limit + 1))).all()
+        caller = in_places(list(reach_values(reach)))
+        probed = await self._probe(reach).run(connection, caller)
         if not probed:
             return Candidates((), exhaustive=True)
         values = _values(query)
         is_narrow = self._is_narrow([chunks for _, chunks in probed])
         if is_narrow:
-            statement = narrow(self._space, query.mode, query.depth)
+            statement = self._narrow(query)
             values["documents"] = [document_id for document_id, _ in probed]
         else:
-            statement = CandidateStatements(self._space).wide(
-                query.mode, query.depth, reach.tenant_id, permitted
-            )
-        rows = await connection.execute(statement, values)
+            statement = self._wide(query, reach)
+            values |= caller | {"tenant": reach.tenant_id}
+        rows = await statement.run(connection, values)
         return Candidates([Candidate(*row) for row in rows], exhaustive=is_narrow)
+
+    def _probe(self, reach: Reach) -> Runnable:
+        limit = self._settings.exact_documents + 1
+        return _STATEMENTS.of(
+            keyed("probe", limit, reach_shape(reach)),
+            lambda: probe(reachable(reach, Places()), limit),
+        )
+
+    def _narrow(self, query: CandidateQuery) -> Runnable:
+        statements = CandidateStatements(self._space)
+        return _STATEMENTS.of(
+            ("narrow", self._space, query.mode, query.depth),
+            lambda: statements.narrow(query.mode, query.depth),
+        )
+
+    def _wide(self, query: CandidateQuery, reach: Reach) -> Runnable:
+        statements = CandidateStatements(self._space)
+        return _STATEMENTS.of(
+            keyed("wide", self._space, query.mode, query.depth, reach_shape(reach)),
+            lambda: statements.wide(query.mode, query.depth, reachable(reach, Places())),
+        )
 
     def _is_narrow(self, chunks: Sequence[int]) -> bool:
         """Tell whether comparing every chunk of these documents is cheap."""
@@ -79,9 +100,9 @@ class PgVectorStore(VectorStore):
         )
 
 
-def _values(query: CandidateQuery) -> dict[str, str | list[UUID]]:
+def _values(query: CandidateQuery) -> dict[str, Value]:
     """Write vector and terms as pgvector reads them; an arm that does not run binds nothing."""
-    values: dict[str, str | list[UUID]] = {}
+    values: dict[str, Value] = {}
     if query.mode != "lexical":
         if query.vector is None:
             raise ValueError("a search by meaning needs a vector")

@@ -14,7 +14,6 @@ used when they do; so do the depths, because a generic plan knows nothing about 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import assert_never
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Float,
+    Integer,
     Select,
     Subquery,
     Uuid,
@@ -57,14 +57,6 @@ def probe(reachable: ColumnElement[bool], limit: int) -> Select[UUID, int]:
     return wanted.limit(_literal(limit))
 
 
-@lru_cache(maxsize=256)
-def narrow(
-    space: EmbeddingSpaceRef, mode: Mode, depth: int
-) -> Select[int, UUID, float | None, float | None]:
-    """Give the statement that compares every chunk of the documents in `documents`."""
-    return CandidateStatements(space).narrow(mode, depth)
-
-
 @dataclass(frozen=True, slots=True)
 class CandidateStatements:
     """Makes the statements that find candidates in one embedding space."""
@@ -78,11 +70,11 @@ class CandidateStatements:
         return self._scored(mode, dense, _best_lexical(documents, depth))
 
     def wide(
-        self, mode: Mode, depth: int, tenant_id: int, reachable: ColumnElement[bool]
+        self, mode: Mode, depth: int, reachable: ColumnElement[bool]
     ) -> Select[int, UUID, float | None, float | None]:
-        """Go through the approximate index, and through the terms of all permitted chunks."""
+        """Go through the approximate index of the parameter `tenant`, and through all terms."""
         documents = _ids_of(reachable)
-        dense = self._nearest(depth, tenant_id, reachable)
+        dense = self._nearest(depth, reachable)
         return self._scored(mode, dense, _best_lexical(documents, depth))
 
     @property
@@ -105,7 +97,7 @@ class CandidateStatements:
             .limit(_literal(depth))
         )
 
-    def _nearest(self, depth: int, tenant_id: int, reachable: ColumnElement[bool]) -> Select[int]:
+    def _nearest(self, depth: int, reachable: ColumnElement[bool]) -> Select[int]:
         permitted = (
             select(_literal(1))
             .select_from(Document)
@@ -117,7 +109,7 @@ class CandidateStatements:
         return (
             select(ChunkVector.chunk_id)
             .join(permitted, true())
-            .where(self._in_space, ChunkVector.tenant_id == tenant_id)
+            .where(self._in_space, ChunkVector.tenant_id == bindparam("tenant", type_=Integer()))
             .order_by(self._distance)
             .limit(_literal(depth))
         )

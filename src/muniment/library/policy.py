@@ -5,19 +5,20 @@ memory; `predicate` compiles it to SQL. Every query on documents and on what han
 through `predicate`. The truth table stands in `docs/filter-semantics.md` and drives a test.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import assert_never
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     Text,
+    Uuid,
     and_,
     any_,
     cast,
     func,
-    literal,
     or_,
     select,
     true,
@@ -40,6 +41,7 @@ from muniment.ports.access import (
     SetField,
     Unruled,
 )
+from muniment.postgres.fixed import Bind, Value, bind_value
 
 
 def access_filter(principal: Principal) -> AccessFilter:
@@ -79,48 +81,87 @@ def _filter(principal: Principal, needed: SetField) -> AccessFilter:
     )
 
 
-def predicate(access: AccessFilter) -> ColumnElement[bool]:
+def predicate(access: AccessFilter, bind: Bind = bind_value) -> ColumnElement[bool]:
     """Compile a filter to a condition on the rows of `document`.
 
-    The text of the statement depends on the shape of the filter alone, never on how many principals
-    a caller has, so that statement caches hit.
+    The text of the statement depends on the shape of the filter alone (`shape`), never on how many
+    principals a caller has, so that a statement that is compiled once serves many callers. Each
+    value goes through `bind`, in the order of `values`.
     """
     match access:
         case AllOf(parts):
-            return and_(true(), *(predicate(part) for part in parts))
+            return and_(true(), *[predicate(part, bind) for part in parts])
         case AnyOf(parts):
-            return or_(*(predicate(part) for part in parts))
+            return or_(*[predicate(part, bind) for part in parts])
         case InTenant(tenant_id):
-            return Document.tenant_id == tenant_id
+            return Document.tenant_id == bind(tenant_id, Integer())
         case NotDeleted():
             return Document.deleted_at.is_(None)
         case CreatedBy(principal):
-            return Document.created_by == UUID(principal.removeprefix("user:"))
+            return Document.created_by == bind(_account(principal), Uuid())
         case Unruled():
             return Document.rule_principals.is_(None)
         case _:
-            return _rights_predicate(access)
+            return _rights_predicate(access, bind)
 
 
-def _rights_predicate(leaf: Overlaps | FulfilsConditions) -> ColumnElement[bool]:
+def _rights_predicate(leaf: Overlaps | FulfilsConditions, bind: Bind) -> ColumnElement[bool]:
     match leaf:
         case Overlaps("rule_principals", names):
-            overlap: ColumnElement[bool] = Document.rule_principals.overlap(_names(names))
+            overlap: ColumnElement[bool] = Document.rule_principals.overlap(_names(names, bind))
             return overlap
         case Overlaps(field, names):
-            return Document.collection_id.in_(granted_collections(names, field))
+            return Document.collection_id.in_(granted_collections(names, field, bind))
         case FulfilsConditions(attributes):
-            known = Document.condition_attributes.contained_by(_names(attributes))
-            demands = (_admits(name, value) for name, value in sorted(attributes.items()))
+            known = Document.condition_attributes.contained_by(_names(attributes, bind))
+            demands = [_admits(name, attributes[name], bind) for name in sorted(attributes)]
             return and_(known, *demands)
         case _:
             assert_never(leaf)
 
 
-def granted_collections(names: Iterable[str], field: SetField) -> Select[UUID]:
+def shape(access: AccessFilter) -> Hashable:
+    """Give what the text of the compiled filter depends on, without the values."""
+    match access:
+        case AllOf(parts) | AnyOf(parts):
+            inner = [shape(part) for part in parts]
+            return (type(access), *inner)
+        case Overlaps(field):
+            return (Overlaps, field)
+        case FulfilsConditions(attributes):
+            kinds = [(name, type(attributes[name])) for name in sorted(attributes)]
+            return (FulfilsConditions, *kinds)
+        case _:
+            return (type(access),)
+
+
+def values(access: AccessFilter) -> Iterator[Value]:
+    """Give the values of a filter in the order in which `predicate` binds them."""
+    match access:
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from values(part)
+        case InTenant(tenant_id):
+            yield tenant_id
+        case CreatedBy(principal):
+            yield _account(principal)
+        case Overlaps(_, names):
+            yield sorted(names)
+        case FulfilsConditions(attributes):
+            yield sorted(attributes)
+            yield from [attributes[name] for name in sorted(attributes)]
+        case NotDeleted() | Unruled():
+            pass
+        case _:
+            assert_never(access)
+
+
+def granted_collections(
+    names: Iterable[str], field: SetField, bind: Bind = bind_value
+) -> Select[UUID]:
     """Select the ids of the collections in which some of the names hold the needed role."""
     found = select(CollectionGrant.collection_id).where(
-        CollectionGrant.principal == any_(_names(names))
+        CollectionGrant.principal == any_(_names(names, bind))
     )
     match field:
         case "collection_owners":
@@ -133,35 +174,37 @@ def granted_collections(names: Iterable[str], field: SetField) -> Select[UUID]:
             assert_never(field)
 
 
-def collection_predicate(principal: Principal, field: SetField) -> ColumnElement[bool]:
-    """Say which collections a caller holds the needed role in."""
+def collection_predicate(
+    principal: Principal, field: SetField, bind: Bind = bind_value
+) -> ColumnElement[bool]:
+    """Say which collections a caller holds the needed role in; binds the tenant, then the names."""
     return and_(
-        Collection.tenant_id == principal.tenant_id,
+        Collection.tenant_id == bind(principal.tenant_id, Integer()),
         Collection.deleted_at.is_(None),
-        Collection.id.in_(granted_collections(principal.names, field)),
+        Collection.id.in_(granted_collections(principal.names, field, bind)),
     )
 
 
-def _admits(attribute: str, value: AttributeValue) -> ColumnElement[bool]:
+def _admits(attribute: str, value: AttributeValue, bind: Bind) -> ColumnElement[bool]:
     """Say that the bounds on one attribute, where there are any, admit the caller's value."""
     bounds = Document.conditions[attribute]
-    member = func.coalesce(bounds["in"].contains(cast(func.to_jsonb(_typed(value)), JSONB)), true())
     gte, lte = bounds["gte"].astext, bounds["lte"].astext
-    if isinstance(value, str):
-        return and_(gte.is_(None), lte.is_(None), member)
-    return and_(
-        func.coalesce(cast(gte, BigInteger) <= value, true()),
-        func.coalesce(cast(lte, BigInteger) >= value, true()),
-        member,
-    )
-
-
-def _typed(value: AttributeValue) -> ColumnElement[str] | ColumnElement[int]:
     # to_jsonb takes any type, so the type of the parameter has to be said.
     if isinstance(value, str):
-        return cast(literal(value), Text)
-    return cast(literal(value), BigInteger)
+        text = cast(bind(value, Text()), Text)
+        bounded, json = and_(gte.is_(None), lte.is_(None)), func.to_jsonb(text)
+    else:
+        number = cast(bind(value, BigInteger()), BigInteger)
+        at_least = func.coalesce(cast(gte, BigInteger) <= number, true())
+        at_most = func.coalesce(cast(lte, BigInteger) >= number, true())
+        bounded, json = and_(at_least, at_most), func.to_jsonb(number)
+    return and_(bounded, func.coalesce(bounds["in"].contains(cast(json, JSONB)), true()))
 
 
-def _names(names: Iterable[str]) -> ColumnElement[Sequence[str]]:
-    return literal(sorted(names), ARRAY(Text))
+def _names(names: Iterable[str], bind: Bind) -> ColumnElement[Sequence[str]]:
+    listed: Sequence[str] = sorted(names)
+    return bind(listed, ARRAY(Text()))
+
+
+def _account(principal: str) -> UUID:
+    return UUID(principal.removeprefix("user:"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,8 +12,8 @@ from sqlalchemy import (
     Text,
     Uuid,
     any_,
+    bindparam,
     func,
-    literal,
     literal_column,
     select,
 )
@@ -22,13 +21,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
 from muniment.index.models import Chunk, LexTotal
-from muniment.index.reach import reachable
+from muniment.index.reach import reach_shape, reach_values, reachable
 from muniment.library.models import Collection, Document
 from muniment.library.policy import collection_predicate
 from muniment.ports.vectors import Reach
+from muniment.postgres.fixed import Bind, FixedStatements, Places, Value, in_places, keyed
 from muniment.retrieval.passages import PassageText
-
-T = TypeVar("T")
 
 _COUNTED_COLLECTIONS = 200
 """How many collections have their words looked up: the largest say enough about which are rare."""
@@ -47,6 +45,9 @@ class Grounds:
     """The chunks that these counts are of."""
 
 
+_STATEMENTS = FixedStatements()
+
+
 class PassageRepository:
     """Reads as the serving role, under the caller's scope."""
 
@@ -55,68 +56,68 @@ class PassageRepository:
 
     async def survey(self, principal: Principal, wanted: Sequence[UUID] | None) -> Grounds:
         """Look at the collections that a caller holds a grant in and asks for."""
-        permitted = collection_predicate(principal, "collection_grantees")
-        statement = select(Collection.id, Collection.language).where(permitted)
+        statement = _STATEMENTS.of(
+            ("survey", wanted is None), lambda: _survey(principal, wanted, Places())
+        )
+        values: list[Value] = [principal.tenant_id, sorted(principal.names)]
         if wanted is not None:
-            statement = statement.where(Collection.id == any_(literal(wanted, ARRAY(Uuid()))))
-        asked = statement.cte("asked")
-        counted = (
-            select(LexTotal.collection_id, LexTotal.chunks)
-            .join(asked, asked.c.id == LexTotal.collection_id)
-            .order_by(LexTotal.chunks.desc(), LexTotal.collection_id)
-            .limit(literal_column(f"{_COUNTED_COLLECTIONS:d}"))
-            .cte("counted")
-        )
+            values.append(list(wanted))
         connection = await self._session.connection()
-        row = await connection.execute(
-            select(
-                select(func.count()).select_from(asked).scalar_subquery(),
-                _gathered(
-                    select(asked.c.language).where(asked.c.language.is_not(None)).distinct(),
-                    ARRAY(Text()),
-                ),
-                _gathered(select(counted.c.collection_id), ARRAY(Uuid())),
-                select(func.coalesce(func.sum(counted.c.chunks), 0)).scalar_subquery(),
-            )
-        )
-        collections, languages, counted_ids, chunks = row.one()
-        return Grounds(collections, sorted(languages), counted_ids, int(chunks))
+        [row] = await statement.run(connection, in_places(values))
+        collections, languages, counted, chunks = row
+        return Grounds(collections, sorted(languages), counted, int(chunks))
 
     async def list_passages(self, chunk_ids: Sequence[int], reach: Reach) -> list[PassageText]:
         """Read the text of chunks; the walls are asked again, here and by row-level security."""
-        rows = await self._session.execute(
-            select(
-                Chunk.id,
-                Chunk.document_id,
-                Document.name,
-                Document.uri,
-                Chunk.version,
-                Chunk.page,
-                Chunk.start,
-                Chunk.end,
-                Chunk.text,
-                Chunk.headings,
-            )
-            .join(Document, Document.id == Chunk.document_id)
-            .where(Chunk.id == any_(literal(chunk_ids, ARRAY(BigInteger()))), reachable(reach))
+        statement = _STATEMENTS.of(
+            keyed("passages", reach_shape(reach)), lambda: _passages(reachable(reach, Places()))
         )
-        return [
-            PassageText(
-                chunk_id=row.id,
-                document_id=row.document_id,
-                document_name=row.name,
-                uri=row.uri,
-                version=row.version,
-                page=row.page,
-                start=row.start,
-                end=row.end,
-                text=row.text,
-                headings=row.headings,
-            )
-            for row in rows
-        ]
+        values = in_places(list(reach_values(reach))) | {"chunks": list(chunk_ids)}
+        rows = await statement.run(await self._session.connection(), values)
+        return [PassageText(*row) for row in rows]
 
 
-def _gathered(rows: Select[T], type_: ARRAY[T]) -> ColumnElement[Sequence[T]]:
-    """Gather a column of rows into an array."""
-    return func.array(rows.scalar_subquery(), type_=type_)
+def _survey(
+    principal: Principal, wanted: Sequence[UUID] | None, bind: Bind
+) -> Select[int, list[str], list[UUID], int]:
+    permitted = collection_predicate(principal, "collection_grantees", bind)
+    statement = select(Collection.id, Collection.language).where(permitted)
+    if wanted is not None:
+        statement = statement.where(Collection.id == any_(bind(wanted, ARRAY(Uuid()))))
+    asked = statement.cte("asked")
+    counted = (
+        select(LexTotal.collection_id, LexTotal.chunks)
+        .join(asked, asked.c.id == LexTotal.collection_id)
+        .order_by(LexTotal.chunks.desc(), LexTotal.collection_id)
+        .limit(literal_column(f"{_COUNTED_COLLECTIONS:d}"))
+        .cte("counted")
+    )
+    declared = select(asked.c.language).where(asked.c.language.is_not(None)).distinct()
+    return select(
+        select(func.count()).select_from(asked).scalar_subquery(),
+        func.array(declared.scalar_subquery(), type_=ARRAY(Text())),
+        func.array(select(counted.c.collection_id).scalar_subquery(), type_=ARRAY(Uuid())),
+        select(func.coalesce(func.sum(counted.c.chunks), 0)).scalar_subquery(),
+    )
+
+
+def _passages(
+    permitted: ColumnElement[bool],
+) -> Select[int, UUID, str, str | None, int, int | None, int, int, str, list[str]]:
+    """Select passages in the order of the fields of `PassageText`."""
+    return (
+        select(
+            Chunk.id,
+            Chunk.document_id,
+            Document.name,
+            Document.uri,
+            Chunk.version,
+            Chunk.page,
+            Chunk.start,
+            Chunk.end,
+            Chunk.text,
+            Chunk.headings,
+        )
+        .join(Document, Document.id == Chunk.document_id)
+        .where(Chunk.id == any_(bindparam("chunks", type_=ARRAY(BigInteger()))), permitted)
+    )
