@@ -31,6 +31,8 @@ _MS = 1000.0
 _OPENING = """
 select set_config('muniment.tenant', $1, true), set_config('muniment.principals', $2, true),
        set_config('plan_cache_mode', 'force_generic_plan', true),
+       set_config('enable_seqscan', 'off', true),
+       set_config('max_parallel_workers_per_gather', '0', true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
 _LIVE = "deleted_at is null and ready_version is not null"
@@ -80,9 +82,7 @@ class BareStatements:
         """Run the statements of one search; give how many passages it read."""
         fetch = self._connection.fetch
         async with self._connection.transaction():
-            # A name carries its tenant (postgres/unit_of_work.py).
-            tenant = str(self._caller.tenant_id)
-            await fetch(_OPENING, tenant, f"{tenant}:{self._caller.name}")
+            await fetch(_OPENING, str(self._caller.tenant_id), self._caller.name)
             permitted = [row["id"] for row in await fetch(_PROBE)]
             if len(permitted) <= _NARROW:
                 dense = await fetch(self._dense_narrow, question.vector, permitted)

@@ -1,6 +1,6 @@
 """Every query on documents, their versions or their chunks goes through the one access rule.
 
-Row-level security stands behind it, but it knows the effective principals only: conditions on
+Row-level security stands behind it, but it knows names and grants only: conditions on
 attributes and deleted documents are the predicate's business.
 """
 

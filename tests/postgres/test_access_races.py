@@ -1,4 +1,4 @@
-"""Grants and documents that change at the same time: the derived access ends up right."""
+"""Grants, documents and erasures that happen at the same time end up right."""
 
 import asyncio
 from uuid import UUID
@@ -7,80 +7,114 @@ from sqlalchemy import text
 
 from muniment.postgres.unit_of_work import Scope
 from tests.postgres.town import READER, Town
-from tests.support.wall_rows import acl_of, add_document, add_grant
+from tests.support.database import TestDatabase
+from tests.support.wall_rows import Library, add_document, add_grant
 
-_A_WHILE_S = 0.3
-"""Long enough for a statement that is not held up to end."""
+LATE = Scope(1, frozenset({"role:late"}))
+_SOON_S = 10
+"""Far more than a statement takes that waits for nobody."""
 
 
-async def acl(town: Town, document: UUID) -> list[str]:
-    async with town.database.owner.connect() as owner:
-        return await acl_of(owner, document)
+async def count_seen(town: Town, scope: Scope) -> int:
+    async with town.database.serving.begin(scope) as session:
+        return int(await session.scalar(text("select count(*) from document")) or 0)
 
 
 class TestGrantAndDocument:
-    async def test_document_waits_for_a_grant_that_came_first(self, town: Town) -> None:
-        scope = Scope(1, READER)
+    async def test_grant_waits_for_no_document_and_opens_it_all_the_same(self, town: Town) -> None:
+        async with asyncio.timeout(_SOON_S):
+            async with town.database.serving.begin(Scope(1, READER)) as adding:
+                await add_document(adding, town.mine)
+                async with town.database.serving.begin(Scope(1)) as granting:
+                    await add_grant(granting, town.mine, "role:late")
+                assert await count_seen(town, LATE) == 1
 
-        async def insert() -> UUID:
-            async with town.database.serving.begin(scope) as session:
-                return await add_document(session, town.mine)
+            assert await count_seen(town, LATE) == 2
 
-        async with asyncio.TaskGroup() as group, town.database.serving.begin(scope) as session:
-            await add_grant(session, town.mine, "role:late")
-            inserting = group.create_task(insert())
-            await asyncio.sleep(_A_WHILE_S)
-            assert not inserting.done()
+    async def test_document_waits_for_no_grant_and_is_opened_by_it(self, town: Town) -> None:
+        async with asyncio.timeout(_SOON_S):
+            async with town.database.serving.begin(Scope(1)) as granting:
+                await add_grant(granting, town.mine, "role:late")
+                async with town.database.serving.begin(Scope(1, READER)) as adding:
+                    await add_document(adding, town.mine)
+                assert await count_seen(town, LATE) == 0
 
-        assert "role:late" in await acl(town, inserting.result())
+            assert await count_seen(town, LATE) == 2
 
-    async def test_grant_waits_for_a_document_that_came_first(self, town: Town) -> None:
-        scope = Scope(1, READER)
+    async def test_revoked_grant_opens_no_document_that_was_on_its_way(self, town: Town) -> None:
+        async with asyncio.timeout(_SOON_S):
+            async with town.database.serving.begin(Scope(1, READER)) as adding:
+                await add_document(adding, town.mine)
+                async with town.database.serving.begin(Scope(1)) as revoking:
+                    await revoking.execute(text("delete from collection_grant"))
 
-        async def grant() -> None:
-            async with town.database.serving.begin(scope) as session:
-                await add_grant(session, town.mine, "role:late")
-
-        async with asyncio.TaskGroup() as group, town.database.serving.begin(scope) as session:
-            document = await add_document(session, town.mine)
-            granting = group.create_task(grant())
-            await asyncio.sleep(_A_WHILE_S)
-            assert not granting.done()
-
-        assert "role:late" in await acl(town, document)
-
-    async def test_revoked_grant_reaches_a_document_that_was_on_its_way(self, town: Town) -> None:
-        async def revoke() -> None:
-            async with town.database.serving.begin(Scope(1)) as session:
-                await session.execute(text("delete from collection_grant"))
-
-        scope = Scope(1, READER)
-        async with asyncio.TaskGroup() as group, town.database.serving.begin(scope) as session:
-            document = await add_document(session, town.mine)
-            group.create_task(revoke())
-            await asyncio.sleep(_A_WHILE_S)
-
-        assert await acl(town, document) == [town.mine.creator]
+        assert await count_seen(town, Scope(1, READER)) == 0
 
     async def test_many_of_both_end_without_a_deadlock(self, town: Town) -> None:
-        scope = Scope(1, READER)
         gate = asyncio.Semaphore(5)
 
         async def grant(number: int) -> None:
-            async with gate, town.database.serving.begin(scope) as session:
+            async with gate, town.database.serving.begin(Scope(1, READER)) as session:
                 await add_grant(session, town.mine, f"role:{number:02}")
 
-        async def insert() -> UUID:
-            async with gate, town.database.serving.begin(scope) as session:
-                return await add_document(session, town.mine)
+        async def insert() -> None:
+            async with gate, town.database.serving.begin(Scope(1, READER)) as session:
+                await add_document(session, town.mine)
 
-        async with asyncio.TaskGroup() as group:
-            documents = []
+        async with asyncio.timeout(_SOON_S), asyncio.TaskGroup() as group:
             for number in range(40):
                 group.create_task(grant(number))
-                documents.append(group.create_task(insert()))
+                group.create_task(insert())
 
-        expected = sorted(
-            ["group:/readers", town.mine.creator, *(f"role:{number:02}" for number in range(40))]
+        for number in (0, 39):
+            scope = Scope(1, frozenset({f"role:{number:02}"}))
+            assert await count_seen(town, scope) == 41
+
+
+async def add_owner(database: TestDatabase, library: Library, subject: str) -> UUID:
+    """Make an account that owns the collection of a library."""
+    account = UUID(int=sum(subject.encode()))
+    async with database.owner.begin() as owner:
+        await owner.execute(
+            text(
+                "insert into account (id, tenant_id, issuer, subject)"
+                " values (:id, :tenant, 'https://issuer', :subject)"
+            ),
+            {"id": account, "tenant": library.tenant, "subject": subject},
         )
-        assert [await acl(town, each.result()) for each in documents] == [expected] * 40
+        await add_grant(owner, library, f"user:{account}", "owner")
+    return account
+
+
+async def somebody_waits(database: TestDatabase) -> None:
+    """Return when a transaction of this database waits for another one."""
+    waiting = text(
+        "select count(*) from pg_locks join pg_stat_activity using (pid)"
+        " where not granted and datname = current_database()"
+    )
+    async with asyncio.timeout(_SOON_S), database.owner.connect() as owner:
+        watching = await owner.execution_options(isolation_level="AUTOCOMMIT")
+        while not await watching.scalar(waiting):
+            await asyncio.sleep(0.01)
+
+
+class TestErasureOfTwoOwners:
+    async def test_at_once_leaves_the_collection_to_the_admins(self, town: Town) -> None:
+        first = await add_owner(town.database, town.mine, "first")
+        second = await add_owner(town.database, town.mine, "second")
+        erase = text("select muniment_erase_account(:id)")
+
+        async def erase_second() -> None:
+            async with town.database.serving.begin(Scope(1)) as session:
+                await session.execute(erase, {"id": second})
+
+        async with asyncio.TaskGroup() as group, town.database.serving.begin(Scope(1)) as session:
+            await session.execute(erase, {"id": first})
+            group.create_task(erase_second())
+            await somebody_waits(town.database)
+
+        async with town.database.owner.connect() as owner:
+            owners = await owner.execute(
+                text("select principal from collection_grant where role = 'owner'")
+            )
+            assert owners.scalars().all() == ["role:admin"]

@@ -1,4 +1,4 @@
-"""The functions and triggers that run with the rights of the owner."""
+"""The trigger on documents, and the functions that run with the rights of the owner."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,72 +13,40 @@ from tests.postgres.town import READER, Town
 from tests.support.wall_rows import acl_of, add_grant
 
 
-class TestEffectivePrincipals:
+class TestNamesOfADocument:
     async def acl(self, town: Town) -> list[str]:
         async with town.database.owner.connect() as owner:
             return await acl_of(owner, town.my_document)
 
-    async def test_are_grantees_and_creator_without_a_rule(self, town: Town) -> None:
-        assert await self.acl(town) == ["group:/readers", town.mine.creator]
+    async def test_are_the_creators_alone_without_a_rule(self, town: Town) -> None:
+        assert await self.acl(town) == [town.mine.creator]
 
     async def test_cannot_be_written(self, town: Town) -> None:
         async with town.database.serving.begin(Scope(1, READER)) as session:
-            await session.execute(text("update document set acl = '{group:/readers,role:spy}'"))
+            await session.execute(text("update document set acl = '{1:group:/readers,1:role:spy}'"))
 
-        assert await self.acl(town) == ["group:/readers", town.mine.creator]
+        assert await self.acl(town) == [town.mine.creator]
 
-    async def test_are_the_rules_the_creator_and_the_owners_with_a_rule(self, town: Town) -> None:
-        async with town.database.owner.begin() as owner:
-            await add_grant(owner, town.mine, "role:admin", "owner")
-            await owner.execute(
-                text("update document set rule_principals = '{user:x}' where tenant_id = 1")
-            )
-
-        assert await self.acl(town) == ["role:admin", town.mine.creator, "user:x"]
-
-    async def test_follow_a_grant_that_comes_changes_and_goes(self, town: Town) -> None:
-        async with town.database.owner.begin() as owner:
-            await owner.execute(text("update document set rule_principals = '{}'"))
-        scope = Scope(1, READER)
+    async def test_follow_the_rule(self, town: Town) -> None:
         seen = []
-        for sql in (
-            "insert into collection_grant values (:id, 'role:new', 1, 'reader', now())",
-            "update collection_grant set role = 'owner' where collection_id = :id",
-            "delete from collection_grant where collection_id = :id",
-        ):
-            async with town.database.serving.begin(scope) as session:
-                await session.execute(text(sql), {"id": town.mine.collection})
+        for names in (["zoe", "role:y", "zoe"], [], None):
+            async with town.database.owner.begin() as owner:
+                await owner.execute(
+                    text("update document set rule_principals = cast(:names as text[])"),
+                    {"names": names},
+                )
             seen.append(await self.acl(town))
 
         creator = town.mine.creator
-        assert seen == [[creator], ["group:/readers", "role:new", creator], [creator]]
+        assert seen == [["role:y", creator, "zoe"], [creator], [creator]]
 
-    async def test_follow_a_document_to_another_collection(self, town: Town) -> None:
+    async def test_carry_the_tenant_of_the_document(self, town: Town) -> None:
         async with town.database.owner.begin() as owner:
-            await owner.execute(
-                text("update document set collection_id = :to where id = :id"),
-                {"to": town.theirs.collection, "id": town.my_document},
+            await owner.execute(text("update document set tenant_id = 2, rule_principals = '{a}'"))
+            found = await owner.execute(
+                text("select acl from document where id = :id"), {"id": town.my_document}
             )
-            await add_grant(owner, town.theirs, "role:there")
-
-        assert "role:there" in await self.acl(town)
-
-    async def test_of_unchanged_documents_are_not_written_again(self, town: Town) -> None:
-        async def version() -> str:
-            async with town.database.owner.connect() as owner:
-                found = await owner.execute(
-                    text("select xmin::text from document where id = :id"),
-                    {"id": town.my_document},
-                )
-                return str(found.scalar_one())
-
-        async with town.database.owner.begin() as owner:
-            await owner.execute(text("update document set rule_principals = '{user:x}'"))
-        before = await version()
-        async with town.database.owner.begin() as owner:
-            await add_grant(owner, town.mine, "role:unimportant")
-
-        assert await version() == before
+            assert sorted(found.scalar_one()) == ["2:a", f"2:{town.mine.creator}"]
 
     async def test_vanish_with_the_collection(self, town: Town) -> None:
         async with town.database.worker.begin(Scope(1)) as session:

@@ -37,11 +37,8 @@ class TestDatabase:
         """Empty every table; DELETE beats TRUNCATE by far on small ones."""
         names = [table.name for table in reversed(all_tables().sorted_tables)]
         async with self.owner.begin() as connection:
-            # The triggers keep document.acl up to date, which nobody needs while all of it goes.
-            await connection.execute(text("alter table collection_grant disable trigger user"))
             for name in names:
                 await connection.execute(text(f'delete from "{name}"'))
-            await connection.execute(text("alter table collection_grant enable trigger user"))
             # The spaces are gone with their rows; their indexes would slow every later test down.
             orphans = await connection.execute(
                 text("select relname from pg_class where relname like 'chunk_vector_space_%'")

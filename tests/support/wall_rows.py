@@ -94,7 +94,7 @@ async def add_grant(
 
 
 async def acl_of(owner: AsyncConnection, document: UUID) -> list[str]:
-    """Read the effective principals of a document, sorted."""
+    """Read the names that open a document by themselves, sorted."""
     found = await owner.execute(text("select acl from document where id = :id"), {"id": document})
     acl: list[str] = found.scalar_one()
     return sorted(name.partition(":")[2] for name in acl)

@@ -4,7 +4,10 @@
 -- (postgres/walls.py). {serving} answers requests, {worker} runs jobs; neither owns a table, is a
 -- superuser or may bypass row-level security. The owner migrates and is not bound by the policies.
 --
--- {tenant} and {principals} are settings of the running transaction (postgres/unit_of_work.py).
+-- {tenant} and {principals} are settings of the running transaction (postgres/unit_of_work.py), {keys}
+-- the principals as they stand in document.acl: each with its tenant before it (postgres/walls.py).
+-- Each is a sub-select without a reference to the row, which is evaluated once for a statement.
+--
 -- The overlap of principals stands inside the policy on purpose: there the index on document.acl
 -- serves it, in a query it may not, because && is not leakproof.
 --
@@ -52,14 +55,24 @@ create policy tenant on collection_grant to {serving} using (tenant_id = {tenant
     with check (tenant_id = {tenant} and exists (select from collection c where c.id = collection_id));
 create policy job on collection_grant to {worker} using (tenant_id = {tenant});
 
--- Documents: only to those whom the rule, else the grants, let in.
+-- Documents: to those whom they name themselves (creator and rule: document.acl), to the owners of
+-- their collection, and where no rule names anybody to whoever holds a grant. The grants are looked
+-- up as they are when the statement begins, once for all of its rows; each of the three parts has an
+-- index that serves it. What may be read may be written, into a collection of the tenant.
 alter table document enable row level security;
 grant select, insert, update on document to {serving};
 grant select, update, delete on document to {worker};
 create policy effective_principals on document to {serving}
-    using (tenant_id = {tenant} and acl && {principals})
-    with check (tenant_id = {tenant} and acl && {principals}
-        and exists (select from collection c where c.id = collection_id));
+    using (tenant_id = {tenant} and (
+        acl && {keys}
+        or collection_id = any (array(
+            select g.collection_id from collection_grant g
+            where g.principal = any ({principals}) and g.role = 'owner'))
+        or rule_principals is null and collection_id = any (array(
+            select g.collection_id from collection_grant g
+            where g.principal = any ({principals}) and g.role <> 'owner'))));
+create policy in_collection on document as restrictive to {serving}
+    using (true) with check (exists (select from collection c where c.id = collection_id));
 create policy job on document to {worker} using (tenant_id = {tenant});
 
 -- Whatever holds text asks the document again, and through the document's own policy.

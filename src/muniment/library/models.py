@@ -1,8 +1,9 @@
 """Tables of the library: collections, grants, documents and their versions.
 
-`document.acl` is derived, never written: triggers (revision 2026_11_23_0110) keep it equal to the
-effective principals of the document, so that no code path can forget it. It serves row-level
-security, each name with its tenant before it; the whole rule stands in `library/policy.py`.
+`document.acl` is derived, never written: a trigger (revision 2026_11_23_0110) keeps it equal to the
+document's creator and the principals of its rule, each with its tenant before it, so that no code
+path can forget it. It serves row-level security, which asks for the collection's grants by itself
+(`app/walls.sql`); the whole rule stands in `library/policy.py`.
 """
 
 from datetime import datetime
@@ -55,7 +56,13 @@ class CollectionGrant(Base):
     __tablename__ = "collection_grant"
     __table_args__ = (
         CheckConstraint("role in ('reader', 'editor', 'owner')", name="role"),
-        Index("collection_grant_tenant_id_principal_idx", "tenant_id", "principal"),
+        # Every statement on documents asks it for the collections of the caller, and nothing else.
+        Index(
+            "collection_grant_tenant_id_principal_idx",
+            "tenant_id",
+            "principal",
+            postgresql_include=["role", "collection_id"],
+        ),
     )
 
     collection_id: Mapped[UUID] = mapped_column(
@@ -77,6 +84,13 @@ class Document(Base):
         Index("document_collection_id_uri_idx", "collection_id", "uri"),
         Index("document_collection_id_name_idx", "collection_id", "name"),
         Index("document_acl_idx", "acl", postgresql_using="gin"),
+        # What a grant opens by itself. Without the condition, whoever holds a grant to a collection
+        # full of rules would read all of its documents to find their own.
+        Index(
+            "document_unruled_idx",
+            "collection_id",
+            postgresql_where=text("rule_principals is null"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

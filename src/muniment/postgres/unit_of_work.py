@@ -62,6 +62,5 @@ def _announce_scope(
     # Set when the connection is taken, so that a request that never asks the database anything
     # takes none; and transaction-local, so that the pool's next customer inherits nothing.
     scope: Scope = session.info["scope"]
-    # Each name carries its tenant, as the names in document.acl do.
-    names = SEPARATOR.join(f"{scope.tenant_id}:{name}" for name in sorted(scope.principals))
+    names = SEPARATOR.join(sorted(scope.principals))
     connection.execute(_SET_SCOPE, {"tenant": str(scope.tenant_id), "principals": names})

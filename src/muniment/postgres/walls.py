@@ -14,8 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from muniment.kit.errors import ConfigurationError
 
 _TENANT = "(select nullif(current_setting('muniment.tenant', true), '')::int)"
+# The cast keeps `= any (…)` from taking the sub-select for a set of rows.
 _PRINCIPALS = (
     "(select string_to_array(nullif(current_setting('muniment.principals', true), ''), E'\\x1f'))"
+    "::text[]"
+)
+# The same names as they stand in document.acl, each with its tenant before it.
+_KEYS = (
+    "(select string_to_array(tenant || ':' || replace(names, E'\\x1f', E'\\x1f' || tenant || ':'),"
+    " E'\\x1f') from (select nullif(current_setting('muniment.tenant', true), ''),"
+    " nullif(current_setting('muniment.principals', true), '')) scope (tenant, names))::text[]"
 )
 # A system setting of the database would need the superuser; a comment on our own table does not.
 _READ_DIGEST = "select obj_description('alembic_version'::regclass, 'pg_class')"
@@ -65,6 +73,7 @@ class Walls:
             .replace("{worker}", worker)
             .replace("{tenant}", _TENANT)
             .replace("{principals}", _PRINCIPALS)
+            .replace("{keys}", _KEYS)
         )
         return [statement.strip() for statement in filled.split(";") if statement.strip()]
 

@@ -98,12 +98,37 @@ def _create_collection_grant() -> None:
         "collection_grant",
         ["tenant_id", "principal"],
         unique=False,
+        postgresql_include=["role", "collection_id"],
     )
 
 
 def _create_document() -> None:
     op.create_table(
         "document",
+        *_document_contents(),
+        *_document_access(),
+        *_document_state(),
+        *_document_constraints(),
+    )
+    op.create_index("document_acl_idx", "document", ["acl"], unique=False, postgresql_using="gin")
+    op.create_index(
+        "document_unruled_idx",
+        "document",
+        ["collection_id"],
+        unique=False,
+        postgresql_where=sa.text("rule_principals is null"),
+    )
+    for column in ("id", "name", "uri"):
+        op.create_index(
+            f"document_collection_id_{column}_idx",
+            "document",
+            ["collection_id", column],
+            unique=False,
+        )
+
+
+def _document_contents() -> list[sa.Column[object]]:
+    return [
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Integer(), nullable=False),
         sa.Column("collection_id", sa.Uuid(), nullable=False),
@@ -111,6 +136,11 @@ def _create_document() -> None:
         sa.Column("uri", sa.Text(), nullable=True),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("metadata", postgresql.JSONB(), server_default="{}", nullable=False),
+    ]
+
+
+def _document_access() -> list[sa.Column[object]]:
+    return [
         sa.Column("rule", postgresql.JSONB(), nullable=True),
         sa.Column("rule_principals", postgresql.ARRAY(sa.Text()), nullable=True),
         sa.Column("conditions", postgresql.JSONB(), nullable=True),
@@ -119,6 +149,11 @@ def _create_document() -> None:
         ),
         sa.Column("acl", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=False),
+    ]
+
+
+def _document_state() -> list[sa.Column[object]]:
+    return [
         sa.Column("status", sa.Text(), server_default="queued", nullable=False),
         sa.Column("progress", sa.Float(), server_default="0", nullable=False),
         sa.Column("error_code", sa.Text(), nullable=True),
@@ -141,6 +176,11 @@ def _create_document() -> None:
             nullable=False,
         ),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+    ]
+
+
+def _document_constraints() -> list[sa.Constraint]:
+    return [
         sa.CheckConstraint(
             "status in ('queued', 'processing', 'ready', 'failed')",
             name=op.f("document_status_check"),
@@ -161,17 +201,7 @@ def _create_document() -> None:
             ["tenant_id"], ["tenant.id"], name=op.f("document_tenant_id_fkey"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("document_pkey")),
-    )
-    op.create_index("document_acl_idx", "document", ["acl"], unique=False, postgresql_using="gin")
-    op.create_index(
-        "document_collection_id_id_idx", "document", ["collection_id", "id"], unique=False
-    )
-    op.create_index(
-        "document_collection_id_name_idx", "document", ["collection_id", "name"], unique=False
-    )
-    op.create_index(
-        "document_collection_id_uri_idx", "document", ["collection_id", "uri"], unique=False
-    )
+    ]
 
 
 def _create_document_version() -> None:

@@ -1,8 +1,8 @@
-"""Functions and triggers: effective principals of documents, sign-in, erasure.
+"""Functions and a trigger: the names that open a document, sign-in, erasure.
 
-Revision 2026_11_23_0110, after 2026_11_23_0102. The functions run with the rights of the owner,
-because they must see rows that the serving role may not; each looks at one tenant only. Temporary
-tables come last in their search path, else a caller could put tables of their own in front.
+Revision 2026_11_23_0110, after 2026_11_23_0102. Sign-in and erasure run with the rights of the
+owner, because they must see rows that the serving role may not; each looks at one tenant only.
+Temporary tables come last in the search path, else a caller could put tables of their own in front.
 """
 
 from collections.abc import Sequence
@@ -14,62 +14,18 @@ down_revision: str | None = "2026_11_23_0102"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-# The effective principals of a document: those of its rule, else of the collection's grants, and
-# always its creator and the collection's owners. Each name carries its tenant: `everyone` of one
-# tenant is not that of another, for the index neither.
-DOCUMENT_ACL = """
-create function muniment_document_acl(p_collection uuid, p_creator uuid, p_rule text[])
-returns text[] language sql stable
-security definer set search_path = pg_catalog, public, pg_temp as $$
-    select coalesce(array_agg(distinct c.tenant_id || ':' || names.name), '{}') from (
-        select 'user:' || p_creator
-        union all
-        select principal from collection_grant
-        where collection_id = p_collection and (p_rule is null or role = 'owner')
-        union all
-        select unnest(p_rule)
-    ) names (name)
-    join collection c on c.id = p_collection
-$$
-"""
-
-# The locks of this function and the next make a document that is being added and a grant that is
-# being changed wait for each other: each statement after them sees what the other committed.
+# The names that open a document by themselves: its creator's and those of its rule. Each carries
+# its tenant: `everyone` of one tenant is not that of another, for the index neither. The grants of
+# the collection are not among them: the policy asks for those at each statement, so that a change
+# of a grant changes no document and holds from its commit on.
 SET_DOCUMENT_ACL = """
 create function muniment_set_document_acl()
-returns trigger language plpgsql
-security definer set search_path = pg_catalog, public, pg_temp as $$
+returns trigger language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
-    perform 1 from collection where id = new.collection_id for key share;
-    new.acl := muniment_document_acl(new.collection_id, new.created_by, new.rule_principals);
+    new.acl := array(
+        select distinct new.tenant_id || ':' || names.name
+        from unnest(array_append(new.rule_principals, 'user:' || new.created_by)) names (name));
     return new;
-end
-$$
-"""
-
-# Before the row is written: its foreign key takes a weaker lock, and two grants to one collection
-# that both held that one and wanted this one would lock each other out.
-LOCK_COLLECTION = """
-create function muniment_lock_collection()
-returns trigger language plpgsql
-security definer set search_path = pg_catalog, public, pg_temp as $$
-begin
-    perform 1 from collection where id = coalesce(new.collection_id, old.collection_id) for update;
-    return coalesce(new, old);
-end
-$$
-"""
-
-# The trigger on the documents computes the value; those whose value stays are left alone.
-REFRESH_DOCUMENT_ACL = """
-create function muniment_refresh_document_acl()
-returns trigger language plpgsql
-security definer set search_path = pg_catalog, public, pg_temp as $$
-begin
-    update document d set acl = d.acl
-    where d.collection_id in (select collection_id from changed)
-      and d.acl <> muniment_document_acl(d.collection_id, d.created_by, d.rule_principals);
-    return null;
 end
 $$
 """
@@ -92,7 +48,9 @@ end
 $$
 """
 
-# Personal data goes; collections that nobody else owns pass to the tenant's admins.
+# Personal data goes; collections that nobody else owns pass to the tenant's admins. The lock on the
+# collections is the one that whoever changes grants takes: of two owners who go at the same time,
+# the second to come sees that the first is gone.
 ERASE = """
 create function muniment_erase_account(p_account uuid)
 returns boolean language plpgsql
@@ -139,61 +97,30 @@ end
 $$
 """
 
-TRIGGERS = (
-    """
-    create trigger document_acl before insert or update of acl, rule_principals, collection_id,
-    created_by on document for each row execute function muniment_set_document_acl()
-    """,
-    """
-    create trigger grant_locked before insert or update or delete on collection_grant
-    for each row execute function muniment_lock_collection()
-    """,
-    """
-    create trigger grant_added after insert on collection_grant referencing new table as changed
-    for each statement execute function muniment_refresh_document_acl()
-    """,
-    """
-    create trigger grant_changed after update on collection_grant referencing new table as changed
-    for each statement execute function muniment_refresh_document_acl()
-    """,
-    """
-    create trigger grant_removed after delete on collection_grant referencing old table as changed
-    for each statement execute function muniment_refresh_document_acl()
-    """,
-)
+DOCUMENT_ACL = """
+create trigger document_acl before insert or update of acl, rule_principals, created_by, tenant_id
+on document for each row execute function muniment_set_document_acl()
+"""
 
 FUNCTIONS = (
-    "muniment_document_acl(uuid, uuid, text[])",
     "muniment_set_document_acl()",
-    "muniment_lock_collection()",
-    "muniment_refresh_document_acl()",
     "muniment_sign_in(text, text, text)",
     "muniment_erase_account(uuid)",
 )
 
 
 def upgrade() -> None:
-    """Make the functions and triggers, and bring the derived column up to date."""
-    for definition in (
-        DOCUMENT_ACL,
-        SET_DOCUMENT_ACL,
-        LOCK_COLLECTION,
-        REFRESH_DOCUMENT_ACL,
-        SIGN_IN,
-        ERASE,
-    ):
+    """Make the functions and the trigger, and bring the derived column up to date."""
+    for definition in (SET_DOCUMENT_ACL, SIGN_IN, ERASE):
         op.execute(definition)
     for function in FUNCTIONS:
         op.execute(f"revoke all on function {function} from public")
-    for trigger in TRIGGERS:
-        op.execute(trigger)
+    op.execute(DOCUMENT_ACL)
     op.execute("update document set acl = acl")
 
 
 def downgrade() -> None:
-    """Remove the triggers and functions."""
+    """Remove the trigger and the functions."""
     op.execute("drop trigger document_acl on document")
-    for trigger in ("grant_locked", "grant_added", "grant_changed", "grant_removed"):
-        op.execute(f"drop trigger {trigger} on collection_grant")
     for function in reversed(FUNCTIONS):
         op.execute(f"drop function {function}")
