@@ -181,7 +181,9 @@ class TestReadsByKey:
                 await session.execute(keys)
                 looks.append(await looks_at_grants(session) - before)
 
-        assert looks[0] == looks[1] > 0
+        # Twice for each place where the statement asks for documents; what rows before have settled
+        # is not looked up at all.
+        assert all(0 < each <= 4 for each in looks)
 
 
 class TestWriting:
