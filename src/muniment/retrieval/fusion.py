@@ -14,6 +14,9 @@ import numpy as np
 
 from muniment.ports.vectors import Candidate
 
+_NOISE = 1e-9
+"""Scores that lie closer together than this are equal: arithmetic alone makes such differences."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -80,8 +83,9 @@ def _standings(scores: Sequence[float | None]) -> Sequence[Standing | None]:
     filled = np.array([lowest if score is None else score for score in scores])
     ranks = np.empty(len(filled), dtype=np.intp)
     ranks[np.argsort(-filled, kind="stable")] = np.arange(1, len(filled) + 1)
-    deviation = filled.std() or 1.0
-    z = (filled - filled.mean()) / deviation
+    # The mean of equal scores is often not quite their value, which would pass for a deviation.
+    are_equal = np.ptp(filled) < _NOISE
+    z = np.zeros(len(filled)) if are_equal else (filled - filled.mean()) / filled.std()
     return [
         Standing(*place) for place in zip(filled.tolist(), ranks.tolist(), z.tolist(), strict=True)
     ]
