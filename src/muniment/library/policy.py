@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     any_,
     cast,
+    false,
     func,
     literal,
     or_,
@@ -89,7 +90,7 @@ def predicate(access: AccessFilter) -> ColumnElement[bool]:
         case AllOf(parts):
             return and_(true(), *(predicate(part) for part in parts))
         case AnyOf(parts):
-            return or_(*(predicate(part) for part in parts))
+            return or_(false(), *(predicate(part) for part in parts))
         case InTenant(tenant_id):
             return Document.tenant_id == tenant_id
         case NotDeleted():
