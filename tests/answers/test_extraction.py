@@ -1,5 +1,7 @@
+from dataclasses import replace
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +102,38 @@ class TestSentences:
             assert sentence.text == text[sentence.start - start : sentence.end - start]
             assert sentence.text.strip() == sentence.text != ""
 
+    @given(HOSTILE, st.integers(0, 9))
+    def test_none_is_longer_than_a_quote_or_there_twice(self, text: str, start: int) -> None:
+        twice = [passage(text * 4, start=start), passage(text * 4, start=start)]
+        found = sentences_of(twice)
+        places = [(sentence.start, sentence.end) for sentence in found]
+        assert len(set(places)) == len(places)
+        assert all(0 < end - first <= MAX_QUOTE for first, end in places)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("有給休暇は年に二十八日あります。", ["有給休暇は年に二十八日あります。"]),
+            ("短い。有給休暇は年に二十八日です。", ["有給休暇は年に二十八日です。"]),
+            ("لديك 28 يومًا من الإجازة.", ["لديك 28 يومًا من الإجازة."]),
+            ("A b.", []),
+            ("Ok. Yes.", []),
+            ("--- ... ---", []),
+            ("", []),
+        ],
+    )
+    def test_say_something_in_any_script(self, text: str, expected: list[str]) -> None:
+        assert [sentence.text for sentence in sentences_of([passage(text)])] == expected
+
+    def test_a_word_without_end_is_cut_at_the_limit(self) -> None:
+        [sentence] = sentences_of([passage("漢" * 5000)])
+        assert sentence.text == "漢" * MAX_QUOTE
+
+    def test_of_the_same_place_in_two_versions_are_two(self) -> None:
+        one = passage("The boat sails at noon.")
+        newer = replace(one, place=replace(one.place, version=2))
+        assert len(sentences_of([one, newer])) == 2
+
 
 class TestScore:
     def test_rare_words_weigh_more(self) -> None:
@@ -131,3 +165,30 @@ class TestChoose:
             "It is paid to the town hall at noon.",
             "A late fee doubles every month.",
         ]
+
+    @given(st.lists(st.tuples(st.integers(1, 3), st.floats(-1, 1)), max_size=12), st.integers(1, 5))
+    def test_takes_the_best_and_keeps_each_document_in_its_own_order(
+        self, drawn: list[tuple[int, float]], count: int
+    ) -> None:
+        # Numbers in words that no two sentences share, so that none passes for another.
+        passages = [
+            passage(f"one{n} two{n} three{n} four{n}.", start=100 * n, document=document)
+            for n, (document, _) in enumerate(drawn)
+        ]
+        sentences = sentences_of(passages)
+        evidence = [Evidence(frozenset(), cosine) for _, cosine in drawn]
+        scored = score_sentences(sentences, evidence, QUESTION, 0.0)
+        chosen = choose(scored, count)
+        assert len(chosen) == min(count, len(scored))
+        best = sorted((one.total for one in scored), reverse=True)[:count]
+        assert sorted((one.total for one in chosen), reverse=True) == best
+        documents = [one.sentence.passage.place.document_id for one in chosen]
+        for document in set(documents):
+            places = [at for at, each in enumerate(documents) if each == document]
+            assert places == list(range(places[0], places[0] + len(places)))
+            starts = [chosen[at].sentence.start for at in places]
+            assert starts == sorted(starts)
+        if chosen:
+            pairs = zip(documents, chosen, strict=True)
+            leading = {one.total for document, one in pairs if document == documents[0]}
+            assert max(one.total for one in chosen) in leading

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from muniment.answers.schemas import AnswerRead, Usage
 from muniment.answers.stream import answer_events, wants_events
@@ -23,6 +25,25 @@ class TestEvents:
         assert names == ["delta", "delta", "finished"]
         assert "".join(payload["text"] for payload in payloads[:-1]) == ANSWER.answer
         assert payloads[-1] == ANSWER.model_dump(mode="json")
+
+    @given(
+        st.lists(
+            st.sampled_from(["Words.", " [1] ", "[12]\n", "[x]", "\n\n", "\r", "data: ", "[", "]"])
+            | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+            max_size=12,
+        ).map("".join)
+    )
+    def test_any_text_comes_through_whole_one_line_for_each_event(self, words: str) -> None:
+        answer = ANSWER.model_copy(update={"answer": words})
+        events = list(answer_events(answer))
+        deltas = []
+        for event in events[:-1]:
+            name, payload, *end = event.decode().split("\n")
+            assert (name, end) == ("event: delta", ["", ""])
+            assert "\r" not in payload
+            deltas.append(json.loads(payload.removeprefix("data: "))["text"])
+        assert "".join(deltas) == words
+        assert all(deltas)
 
     @pytest.mark.parametrize(
         ("accept", "wanted"),

@@ -94,6 +94,16 @@ class TestAdd:
         assert run("add", folder, "--collection", "Refused").exit_code == 1
         assert stored(home) == before
 
+    def test_a_file_beyond_the_limit_is_named_and_not_kept(
+        self, run: Run, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = stored(home)
+        monkeypatch.setenv("MUNIMENT_UPLOADS__MAX_BYTES", "30")
+        result = run("add", folder, "--collection", "Limited")
+        assert (result.exit_code, result.stdout) == (1, "1 created, 1 failed\n")
+        assert "✗ tides.md: it is larger than the 30 bytes allowed" in result.stderr
+        assert len(stored(home) - before) == 1
+
     @pytest.mark.parametrize(
         ("rule", "told"),
         [

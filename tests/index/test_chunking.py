@@ -182,6 +182,46 @@ class TestHeadings:
         pieces = texts_of(text, chunk(text, [heading_of(text, "Mills")]))
         assert pieces[1].startswith("Mills\n\nDeed 10")
 
+    @pytest.mark.parametrize(
+        "places",
+        [
+            [(0, 7), (3, 5)],
+            [(0, 7), (0, 7)],
+            [(3, 5), (0, 7)],
+            [(0, 30), (5, 40)],
+        ],
+    )
+    def test_that_lie_over_each_other_lose_no_word(self, places: list[tuple[int, int]]) -> None:
+        text = f"Archive\n\n{sentences(12)}\n\nMills\n\n{sentences(12, 20)}"
+        spans = chunk(text, [Heading(start, end, 1) for start, end in places])
+        covered = set[int]().union(*(range(span.start, span.end) for span in spans))
+        assert all(place in covered or text[place].isspace() for place in range(len(text)))
+        assert [span.start for span in spans] == sorted({span.start for span in spans})
+
+
+class TestScripts:
+    @pytest.mark.parametrize(
+        "unit",
+        [
+            "文書館には証書があります。",
+            "يحفظ الأرشيف السجلات والخرائط. ",
+            "ארכיון שומר שטרות ומפות. ",
+            "หอจดหมายเหตุเก็บโฉนด ",
+            "\U0001f469\u200d\U0001f680\U0001f1e9\U0001f1ea ",
+            "e\u0301tude a\u0308\u0323 ",
+        ],
+    )
+    def test_are_cut_into_chunks_that_cover_all_of_them(self, unit: str) -> None:
+        text = (unit * 200).strip()
+        spans = chunk(text)
+        assert len(spans) > 1
+        seen = 0
+        for span in spans:
+            assert not text[seen : span.start].strip()
+            assert COUNTER.count_tokens(text[span.start : span.end]) <= COUNTER.max_tokens
+            seen = max(seen, span.end)
+        assert seen == len(text)
+
 
 class TestPages:
     def test_are_counted_from_one_where_a_chunk_starts(self) -> None:

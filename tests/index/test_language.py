@@ -45,12 +45,30 @@ class TestOfQuery:
             ("档案", "ja", "ja"),
             ("heat transfer over blunt bodies", "en", "en"),
             ("", "en", "en"),
+            ("보관소", "en", "ko"),
+            ("αρχείο", "en", "el"),
+            ("ארכיון", "en", "he"),
+            ("หอจดหมายเหตุ", "en", "th"),
+            ("संग्रह", "en", "hi"),
+            ("संग्रह", "mr", "mr"),
+            ("أرشيف", "en", "ar"),
+            ("بایگانی", "fa", "fa"),
+            ("где ISO 27001", "de", "ru"),
+            ("4711", "de", "de"),
+            ("?!", "fr", "fr"),
+            ("\U0001f6a2", "xx", "xx"),
         ],
     )
     def test_keeps_the_default_unless_another_is_plain(
         self, text: str, default: str, expected: str
     ) -> None:
         assert DETECTOR.of_query(text, default) == expected
+
+    def test_gives_the_same_answer_with_the_model_loaded_beforehand(self) -> None:
+        fresh = LanguageDetector()
+        fresh.prepare()
+        assert fresh._identifier is not None
+        assert fresh.of_document(TEXTS["fr"], "en") == "fr"
 
     def test_needs_no_model_for_questions_of_the_default_language(self) -> None:
         fresh = LanguageDetector()

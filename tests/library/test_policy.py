@@ -1,9 +1,11 @@
-"""One compiled statement serves many callers: nothing of the first one may stay in it."""
+"""One compiled statement serves many callers, and what the policy does not know opens no wall."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, select
@@ -12,11 +14,30 @@ from sqlalchemy.types import TypeEngine
 from muniment.app.tables import all_tables
 from muniment.identity.principal import Principal
 from muniment.library.models import Document
-from muniment.library.policy import access_filter, edit_filter, predicate, shape, values
-from muniment.ports.access import AccessFilter, AttributeValue
+from muniment.library.policy import (
+    access_filter,
+    edit_filter,
+    granted_collections,
+    predicate,
+    shape,
+    values,
+)
+from muniment.ports.access import (
+    AccessFilter,
+    AllOf,
+    AnyOf,
+    AttributeValue,
+    InTenant,
+    Overlaps,
+    SetField,
+    Walls,
+    evaluate,
+)
 from muniment.postgres.fixed import FixedStatement, Places, T, bind_value
 
 all_tables()
+UNKNOWN = cast(AccessFilter, object())
+WALLS = Walls(1, "user:x", frozenset(), frozenset(), frozenset())
 NAMES = st.lists(st.sampled_from(["/a", "/a/b", "/c d", "/e'"]), unique=True)
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(["clearance", "department", "level"]),
@@ -97,3 +118,29 @@ class TestShape:
     @given(one=principals())
     def test_tells_reading_from_editing(self, one: Principal) -> None:
         assert shape(access_filter(one)) != shape(edit_filter(one))
+
+
+class TestUnknownParts:
+    @pytest.mark.parametrize(
+        "tree", [UNKNOWN, AllOf((InTenant(1), UNKNOWN)), AnyOf((InTenant(2), AllOf((UNKNOWN,))))]
+    )
+    def test_of_a_tree_are_refused_by_both_forms(self, tree: AccessFilter) -> None:
+        with pytest.raises(AssertionError):
+            predicate(tree)
+        with pytest.raises(AssertionError):
+            evaluate(tree, WALLS)
+
+    def test_of_the_sets_of_principals_are_refused(self) -> None:
+        field = cast(SetField, "collection_everybody")
+        with pytest.raises(AssertionError):
+            granted_collections(["everyone"], field)
+        with pytest.raises(AssertionError):
+            predicate(Overlaps(field, frozenset({"everyone"})))
+
+
+class TestEmptyTrees:
+    def test_all_of_nothing_holds_and_any_of_nothing_does_not(self) -> None:
+        assert evaluate(AllOf(()), WALLS)
+        assert not evaluate(AnyOf(()), WALLS)
+        assert str(predicate(AllOf(()))) == "true"
+        assert str(predicate(AnyOf(()))) == "false"

@@ -1,3 +1,4 @@
+import random
 from uuid import UUID
 
 import pytest
@@ -44,6 +45,38 @@ class TestFuse:
         ranked = fuse([candidate(n, 0.5, 1.0) for n in (3, 1, 2)], 0.4)
         assert [(chunk.chunk_id, chunk.score) for chunk in ranked] == [(1, 0.5), (2, 0.5), (3, 0.5)]
 
+    @pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 100])
+    @pytest.mark.parametrize("value", [0.1, 0.7, 0.0, -0.3, 12.34567, 1e-12, 47.1])
+    def test_equals_are_average_whatever_they_score(self, count: int, value: float) -> None:
+        for scores in ((None, value), (value, None), (value, 3 * value)):
+            ranked = fuse([candidate(n, *scores) for n in range(count)], 0.4)
+            assert [chunk.chunk_id for chunk in ranked] == list(range(count))
+            assert {chunk.score for chunk in ranked} == {0.5}
+
+    def test_an_arm_in_which_all_are_equal_leaves_the_choice_to_the_other(self) -> None:
+        scores = [0.1 + 0.2, 0.3, 0.3, 0.1 + 0.2]
+        assert scores[0] != scores[1]
+        ranked = fuse([candidate(n, score, float(n)) for n, score in enumerate(scores)], 0.05)
+        assert [chunk.chunk_id for chunk in ranked] == [3, 2, 1, 0]
+
+    @given(st.lists(st.floats(0, 50), min_size=2, max_size=30), st.floats(0, 1))
+    def test_the_average_candidate_scores_in_the_middle(
+        self, scores: list[float], share: float
+    ) -> None:
+        ranked = fuse([candidate(n, score, score / 3) for n, score in enumerate(scores)], share)
+        assert sum(chunk.fused for chunk in ranked) == pytest.approx(0.0, abs=1e-6)
+
+    @given(st.lists(st.tuples(SCORES, SCORES), min_size=1, max_size=20), st.floats(0, 1))
+    def test_who_is_better_in_both_arms_is_never_behind(
+        self, scores: list[tuple[float | None, float | None]], share: float
+    ) -> None:
+        ranked = fuse([candidate(n, *pair) for n, pair in enumerate(scores)], share)
+        for place, worse in enumerate(ranked):
+            for better in ranked[:place]:
+                arms = [(better.lexical, worse.lexical), (better.dense, worse.dense)]
+                known = [(one, other) for one, other in arms if one and other]
+                assert not known or any(one.score >= other.score - 1e-9 for one, other in known)
+
     def test_nothing_is_no_fault(self) -> None:
         assert fuse([], 0.4) == []
 
@@ -58,3 +91,18 @@ class TestFuse:
             (chunk.fused for chunk in ranked), reverse=True
         )
         assert all(0.0 <= chunk.score <= 1.0 for chunk in ranked)
+
+
+class TestOrderOfCandidates:
+    @given(
+        scores=st.lists(st.sampled_from([0.0, 0.1, 0.25]), min_size=1, max_size=12),
+        seed=st.randoms(use_true_random=False),
+    )
+    def test_changes_nothing(self, scores: list[float], seed: random.Random) -> None:
+        candidates = [
+            Candidate(number, UUID(int=number), dense=score, lexical=score / 3)
+            for number, score in enumerate(scores)
+        ]
+        shuffled = seed.sample(candidates, len(candidates))
+
+        assert fuse(shuffled, 0.4) == fuse(candidates, 0.4)

@@ -11,6 +11,20 @@ from tests.support.searching import asking_app, open_shelf
 from tests.support.shelf import Shelf
 
 SEARCH = "/api/v1/search"
+BODIES = [
+    (b'{"query": "gulls", "filter": ' + b"[" * 60_000 + b"]" * 60_000 + b"}", 400),
+    (b'{"query": "gulls", "top_k": ' + b"9" * 5000 + b"}", 400),
+    (b'{"query": "gulls", "top_k": 99999999999999999999}', 422),
+    (b'{"query": "gulls", "top_k": 1.5}', 422),
+    (b'{"query": ["gulls"]}', 422),
+    (b'{"query": "\xff"}', 400),
+    (b"[]", 422),
+    (b"null", 422),
+    (b'{"query": "\\u0000"}', 200),
+    (b'{"query": "\\u202e\\u200d\\ufeff", "mode": "lexical"}', 200),
+    (b'{"query": "gulls", "query": "boats"}', 200),
+]
+"""What may come instead of a question, and the status of the answer."""
 
 
 @pytest.fixture
@@ -125,3 +139,61 @@ class TestSearchPassages:
         async with make_client(asking, local_issuer, CallerSpec()) as client:
             answer = await client.post(SEARCH, json=wanted)
         assert (answer.status_code, answer.json()["code"]) == (404, "collection_not_found")
+
+    async def test_no_body_breaks_it(self, asking: ASGIApp, local_issuer: LocalIssuer) -> None:
+        headers = {"content-type": "application/json"}
+        async with make_client(asking, local_issuer, CallerSpec()) as client:
+            for body, status in BODIES:
+                answer = await client.post(SEARCH, content=body, headers=headers)
+                assert answer.status_code == status, (body[:60], answer.text)
+                kind = "application/json" if status == 200 else "application/problem+json"
+                assert answer.headers["content-type"] == kind
+
+
+class TestNarrowing:
+    """Whatever a caller asks for narrows what they may see, and never widens it."""
+
+    async def test_by_metadata_collection_and_mode(
+        self, shelf: Shelf, asking: ASGIApp, local_issuer: LocalIssuer
+    ) -> None:
+        docks = await shelf.add_collection({"everyone": "reader"})
+        for name, year in (("old.txt", 1998), ("new.txt", 2026)):
+            await shelf.add_document(
+                docks,
+                f"Gulls of {year}.",
+                name=name,
+                metadata={"year": year, "tags": ["port", name]},
+            )
+
+        async def found(**wanted: object) -> list[str]:
+            body = {"query": "gulls", **wanted}
+            answer = await client.post(SEARCH, json=body)
+            assert answer.status_code == 200, answer.text
+            return sorted(result["document_name"] for result in answer.json()["results"])
+
+        recent = {"type": "gte", "key": "year", "value": 2000}
+        not_new = {"type": "ne", "key": "tags", "value": "new.txt"}
+        async with make_client(asking, local_issuer, CallerSpec()) as client:
+            assert await found() == ["log.txt", "new.txt", "old.txt"]
+            assert await found(filter=recent) == ["new.txt"]
+            assert await found(filter=not_new) == ["log.txt", "old.txt"]
+            both = {"type": "and", "filters": [recent, not_new]}
+            assert await found(filter=both) == []
+            assert await found(collections=[str(docks)]) == ["new.txt", "old.txt"]
+            assert await found(collections=[str(docks)] * 2, top_k=1, filter=not_new) == ["old.txt"]
+            assert await found(mode="lexical", query="1998") == ["old.txt"]
+            assert await found(mode="lexical", query="zeppelin") == []
+            anything = {"type": "ne", "key": "year", "value": 0}
+            assert "plan.txt" not in await found(filter=anything, query="lighthouse", top_k=100)
+
+    @pytest.mark.parametrize("explain", [True, False])
+    async def test_says_nothing_of_what_was_withheld(
+        self, asking: ASGIApp, local_issuer: LocalIssuer, *, explain: bool
+    ) -> None:
+        body = {"query": "lighthouse sold", "explain": explain}
+        async with make_client(asking, local_issuer, CallerSpec()) as client:
+            answer = await client.post(SEARCH, json=body)
+        found = answer.json()
+        assert [result["document_name"] for result in found["results"]] == ["log.txt"]
+        assert (found["explain"] is None) is not explain
+        assert not explain or found["explain"]["candidates"] == 1

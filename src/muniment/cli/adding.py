@@ -78,7 +78,8 @@ async def add_files(
     """Register the files as an upload would, then wait until all of them are done."""
     offer = await parsers.offer()
     found = await asyncio.to_thread(find_files, paths, offer.media_types)
-    collection_id = await find_collection(product, collection or DEFAULT_COLLECTION, make=True)
+    wanted = DEFAULT_COLLECTION if collection is None else collection
+    collection_id = await find_collection(product, wanted, make=True)
     if remove:
         await require_files(product, collection_id, found.empty)
     report = Report(failures=list(found.refused), skipped=found.skipped)

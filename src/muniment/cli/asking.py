@@ -11,7 +11,7 @@ from rich.text import Text
 from muniment.answers.schemas import AnswerRead, AnswerRequest
 from muniment.cli.adding import add_files, working
 from muniment.cli.collections import CollectionName, find_collection
-from muniment.cli.command import Place, UsageError
+from muniment.cli.command import Place, UsageError, request_of
 from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson, place_of
@@ -44,7 +44,7 @@ async def ask(
 async def answer_question(product: Product, question: str, collection: str | None) -> AnswerRead:
     """Ask as the acting user; of one collection, or of all."""
     wanted = None if collection is None else [await find_collection(product, collection)]
-    request = AnswerRequest(question=question, collections=wanted)
+    request = request_of(AnswerRequest, "The question", question=question, collections=wanted)
     return AnswerRead.of(await product.serving.answers.answer(product.principal, request))
 
 

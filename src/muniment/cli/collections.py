@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.cli.command import UsageError
+from muniment.cli.command import UsageError, request_of
 from muniment.cli.product import Product
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.collections import CollectionView
@@ -48,6 +48,7 @@ async def find_collection(product: Product, wanted: str, *, make: bool = False) 
 
     Collections that the user holds no role in do not count: an admin knows of everybody's.
     """
+    wanted = wanted.strip()  # as the name of every collection is
     async with session_of(product) as session:
         held = [view for view in await all_collections(product, session) if view.role is not None]
         matches = [
@@ -67,7 +68,6 @@ async def find_collection(product: Product, wanted: str, *, make: bool = False) 
                 f"There is no collection {wanted} among those you have access to.",
                 hint="`muniment collections list` shows them.",
             )
-        view = await CollectionService(session).create(
-            product.principal, CollectionCreate(name=wanted)
-        )
+        request = request_of(CollectionCreate, "The name of the collection", name=wanted)
+        view = await CollectionService(session).create(product.principal, request)
         return view.collection.id

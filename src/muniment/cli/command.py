@@ -13,16 +13,16 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import structlog
 import typer
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 from rich.text import Text
 
 from muniment.app.event_loop import new_event_loop, on_signals
 from muniment.app.settings import Settings, read_settings
-from muniment.cli.terminal import console_of_messages, line, print_json
+from muniment.cli.terminal import console_of_messages, encodable, line, print_json
 from muniment.kit.errors import ConfigurationError, MunimentError
 from muniment.kit.logging import configure_logging
 from muniment.kit.operational import find_operational_rule
@@ -31,6 +31,8 @@ from muniment.kit.problem_document import make_problem
 DEFAULT_USER = "owner"
 _WRONG_USAGE = frozenset({400, 422})
 """Status of errors that say: what was typed cannot be right. Their exit code is 2."""
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 _log = structlog.get_logger(__name__)
 
@@ -123,6 +125,15 @@ def as_command(function: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
+def request_of(kind: type[RequestT], what: str, **fields: object) -> RequestT:
+    """Make the request that the API would get. Raises UsageError for a word that it refuses."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise UsageError(f"{what} cannot be accepted: {reason}.") from error
+
+
 def program() -> list[str]:
     """Give the words that call this program again from the same place."""
     called = Path(sys.argv[0])
@@ -134,7 +145,9 @@ def program() -> list[str]:
 def report(error: MunimentError, *, as_json: bool) -> None:
     """Tell what went wrong and what to do: one sentence and a hint, or the problem document."""
     if as_json:
-        print_json(make_problem(error), without="none")
+        problem = make_problem(error)
+        words = {"detail": encodable(error.detail), "hint": error.hint and encodable(error.hint)}
+        print_json(problem.model_copy(update=words), without="none")
         return
     console = console_of_messages()
     mark = Text("✗ ", style="bold red")

@@ -77,7 +77,8 @@ async def _somebody_alone(product: Product) -> Principal:
 
 
 def _show(scores: list[Scores]) -> None:
-    table = Table(box=None, header_style="dim")
+    # One space between columns: so all of them fit into a terminal of 80.
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     names = [name for name in scores[0].as_json() if name != "mode"]
     for name in ("mode", *names):
         table.add_column(name, justify="left" if name == "mode" else "right")

@@ -20,7 +20,7 @@ from muniment.cli.terminal import line, print_json
 from muniment.cli.tokens import read_attributes
 from muniment.identity.local_issuer import ISSUER
 from muniment.identity.models import Account
-from muniment.identity.names import valid_group, valid_role, valid_subject
+from muniment.identity.names import valid_group, valid_issuer, valid_role, valid_subject
 from muniment.identity.principal import Principal
 from muniment.kit.clock import SystemClock
 from muniment.library.access_rules import conditions_from_json
@@ -49,6 +49,7 @@ class _Asked:
         issuer, bar, subject = self.user.partition("|")
         issuer, subject = (issuer, subject) if bar else (ISSUER, self.user)
         try:
+            issuer = valid_issuer(issuer)
             return Principal(
                 user_id=await _account_id(session, issuer, valid_subject(subject)),
                 tenant_id=acting.tenant_id,

@@ -1,6 +1,7 @@
 """Finds the files that a person means by a list of paths."""
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,10 @@ from muniment.cli.command import UsageError
 from muniment.ports.media_types import HEAD_BYTES, media_type_for
 
 _LONGEST_NAME = 255
+_LONGEST_URI = 2048
+"""What the library takes; an index on longer ones would be refused by the database."""
+_NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Controls, ends of lines, and marks that turn the order of letters around."""
 _LEADS_OUT = "a link that leads out of the folder"
 _NOT_READ = "its kind is not read"
 
@@ -84,7 +89,9 @@ def _sort_in(
     except OSError as error:
         found.refused.append((name, f"it cannot be opened: {error.strerror}"))
         return
-    if kind in accepted:
+    if kind in accepted and len(file.as_uri()) > _LONGEST_URI:
+        found.refused.append((name, "its path is too long"))
+    elif kind in accepted:
         found.readable.append(FoundFile(file, name, kind, target))
     elif file != root:
         found.skipped.append((name, _NOT_READ))
@@ -114,12 +121,12 @@ def _is_hidden(below: Path) -> bool:
 
 
 def storable_name(name: str) -> str:
-    """Give a name that the library takes: Unicode, without control characters, not too long."""
+    """Give a name that the library takes: Unicode, without control characters, not too long.
+
+    White space and joiners stay as they are: words of many scripts are spelt with them.
+    """
     text = os.fsencode(name).decode("utf-8", "replace")
-    shown = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
-    return shown[-_LONGEST_NAME:]
+    return _NOT_SHOWN.sub("\N{REPLACEMENT CHARACTER}", text)[-_LONGEST_NAME:]
 
 
 def _media_type(target: Path, name: str) -> str:

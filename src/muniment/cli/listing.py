@@ -95,7 +95,8 @@ async def _documents(
             cursor = page.next
             if cursor is None:
                 break
-    return views
+    # Ids rise with time, so this is one order across all collections.
+    return sorted(views, key=lambda view: view.document.id, reverse=True)
 
 
 def _table(*columns: str) -> Table:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from muniment.cli.collections import CollectionName, find_collection
-from muniment.cli.command import Place, UsageError
+from muniment.cli.command import Place, UsageError, request_of
 from muniment.cli.product import open_product
 from muniment.cli.terminal import line, one_line, print_json
 from muniment.retrieval.schemas import (
@@ -37,8 +37,14 @@ async def search(
         raise UsageError("There is nothing to search for.")
     async with open_product(place) as product:
         wanted = None if collection is None else [await find_collection(product, collection)]
-        request = SearchRequest(
-            query=words, collections=wanted, top_k=top_k, mode=mode, explain=explain
+        request = request_of(
+            SearchRequest,
+            "The question",
+            query=words,
+            collections=wanted,
+            top_k=top_k,
+            mode=mode,
+            explain=explain,
         )
         found = await product.serving.search.search(product.principal, request)
     response = SearchResponse.of(found, explain=explain)

@@ -15,6 +15,8 @@ from rich.text import Text
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 but for tab and line feed, and the marks that turn the order of letters around."""
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
 Without: TypeAlias = Literal["none", "unset"]
 """Which fields are left out: those that are null, or those that were not set."""
 
@@ -24,6 +26,11 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 def printable(text: str) -> str:
     """Give a text with nothing in it that a terminal obeys."""
     return _CONTROLS.sub(_REPLACEMENT, text.replace("\r\n", "\n"))
+
+
+def encodable(text: str) -> str:
+    """Give a text that can be written as UTF-8: a word that was typed may hold stray bytes."""
+    return _SURROGATES.sub(_REPLACEMENT, text)
 
 
 def one_line(text: str) -> str:

@@ -1,11 +1,12 @@
 """The command for tokens of the built-in issuer."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from muniment.app.local_mode import load_local_issuer
 from muniment.cli.command import Place, UsageError
@@ -15,6 +16,7 @@ from muniment.ports.access import AttributeValue
 
 _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 
 
 async def token(
@@ -56,19 +58,23 @@ def read_attributes(pairs: list[str], types: Mapping[str, str]) -> dict[str, Att
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise UsageError(f"--attr {pair} is not of the form name=value.")
-        is_number = types.get(name) == "int" and value.lstrip("-").isdecimal()
-        attributes[name] = int(value) if is_number else value
+        if types.get(name) != "int":
+            attributes[name] = value
+        elif _WHOLE_NUMBER.fullmatch(value):
+            attributes[name] = int(value)
+        else:
+            raise UsageError(f"--attr {pair}: {name} must be a whole number of at most 18 digits.")
     return attributes
 
 
 def _duration(text: str) -> timedelta:
     """Read a time such as 90s, 15m, 1h, 7d, a number of seconds, or ISO 8601."""
     number, unit = text[:-1], text[-1:]
-    if unit in _UNITS and number.isdecimal():
-        return timedelta(seconds=int(number) * _UNITS[unit])
     try:
+        if unit in _UNITS and number.isdecimal():
+            return timedelta(seconds=int(number) * _UNITS[unit])
         return _DURATION.validate_python(text)
-    except ValidationError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f"--ttl {text} is not a time.", hint="Write it as 90s, 15m, 1h, 7d or PT1H."
         ) from error

@@ -1,5 +1,6 @@
 """Reads data sets in BEIR layout (Thakur et al., 2021): corpus.jsonl, queries.jsonl, qrels.tsv."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +101,17 @@ def _qrels(path: Path) -> Iterator[tuple[str, str, float]]:
         if len(columns) != _COLUMNS:
             raise _broken(path, number, f"{len(columns)} columns instead of {_COLUMNS}")
         query, document, gain = columns
-        try:
-            yield query, document, float(gain)
-        except ValueError as error:
-            raise _broken(path, number, f"the score {gain!r} is no number") from error
+        yield query, document, _gain(path, number, gain)
+
+
+def _gain(path: Path, number: int, text: str) -> float:
+    try:
+        gain = float(text)
+    except ValueError:
+        gain = math.nan
+    if not math.isfinite(gain):
+        raise _broken(path, number, f"the score {text!r} is no number")
+    return gain
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -113,7 +121,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, line.rstrip("\r\n")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InvalidDatasetError(
             f"There is no {path.name} in {path.parent}.",
             hint="A data set is a folder with corpus.jsonl, queries.jsonl and qrels.tsv.",

@@ -1,6 +1,7 @@
 """From canonical text to indexed chunks: pure steps, run outside of any transaction."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,6 +19,9 @@ CHUNKER_REVISION = "1"
 """Changes whenever the same text may be cut in another way."""
 
 DEFAULT_LANGUAGE = "en"
+
+_ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,9}$")
+"""The ending of a file name, which is no part of `Rules v2.0` or `Notes for Dr. Smith`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +100,6 @@ class Pipeline:
 
 def title_from_name(name: str) -> str:
     """Make a title out of a file name: `Leave_policy-2026.pdf` is about a leave policy in 2026."""
-    stem = PurePosixPath(name).stem if PurePosixPath(name).suffix else name
+    file = PurePosixPath(name).name
+    stem = _ENDING.sub("", file) or file
     return " ".join(stem.replace("_", " ").replace("-", " ").split()) or name

@@ -25,6 +25,7 @@ from muniment.kit.errors import (
     RefusedRequestError,
     UnavailableError,
     UnsupportedMediaTypeError,
+    json_pointer,
 )
 from muniment.kit.operational import find_operational_rule
 
@@ -103,9 +104,6 @@ def _malformed_json(faults: Sequence[Mapping[str, object]]) -> MunimentError:
 
 def _field_problem(location: Sequence[str | int], code: str, message: str) -> FieldProblem:
     place = _PLACES.get(str(location[0]), "body")
-    rest = [str(step) for step in location[1:]]
-    if place == "body":
-        where = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in rest)
-    else:
-        where = ".".join(rest)
+    rest = location[1:]
+    where = json_pointer(*rest) if place == "body" else ".".join(map(str, rest))
     return FieldProblem(place, where, code, message)

@@ -22,6 +22,11 @@ class FieldProblem:
     detail: str
 
 
+def json_pointer(*steps: str | int) -> str:
+    """Write the way into a JSON document as a pointer (RFC 6901): `~` and `/` in names escaped."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
 class MunimentError(Exception):
     """An expected failure that a caller can understand and act on.
 

@@ -11,11 +11,14 @@ from muniment.ports.access import AttributeValue, Bounds
 RuleJson: TypeAlias = dict[str, list[str] | list[dict[str, str | int | list[str | int]]]]
 ConditionsJson: TypeAlias = dict[str, dict[str, int | list[str | int]]]
 
-RuleValue = (
-    Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
-    | Annotated[StrictStr, Field(min_length=1, max_length=256)]
-)
-"""A value to compare an attribute with: a whole number that JSON can carry exactly, or a text."""
+RuleNumber = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
+"""A whole number that JSON carries exactly; the database could not compare one of any size."""
+
+RuleText = Annotated[StrictStr, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+"""A text to compare an attribute with; the database takes no NUL."""
+
+RuleValue = RuleNumber | RuleText
+"""A value to compare an attribute with."""
 
 
 class Condition(BaseModel):
@@ -31,8 +34,8 @@ class Condition(BaseModel):
     one_of: Annotated[list[RuleValue], Field(max_length=256)] | None = Field(
         default=None, alias="in", description="It is one of these."
     )
-    gte: StrictInt | None = Field(default=None, description="It is at least this.")
-    lte: StrictInt | None = Field(default=None, description="It is at most this.")
+    gte: RuleNumber | None = Field(default=None, description="It is at least this.")
+    lte: RuleNumber | None = Field(default=None, description="It is at most this.")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Condition":

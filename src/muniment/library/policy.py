@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     any_,
     cast,
+    false,
     func,
     or_,
     select,
@@ -92,7 +93,7 @@ def predicate(access: AccessFilter, bind: Bind = bind_value) -> ColumnElement[bo
         case AllOf(parts):
             return and_(true(), *[predicate(part, bind) for part in parts])
         case AnyOf(parts):
-            return or_(*[predicate(part, bind) for part in parts])
+            return or_(false(), *[predicate(part, bind) for part in parts])
         case InTenant(tenant_id):
             return Document.tenant_id == bind(tenant_id, Integer())
         case NotDeleted():

@@ -14,6 +14,9 @@ import numpy as np
 
 from muniment.ports.vectors import Candidate
 
+_NOISE = 1e-9
+"""Scores that lie closer together than this are equal: arithmetic alone makes such differences."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -48,6 +51,8 @@ class RankedChunk:
 
 def fuse(candidates: Sequence[Candidate], lexical_share: float) -> list[RankedChunk]:
     """Rank candidates, best first; equal ones in the order of their ids."""
+    # In the order of their ids, so that ranks of equal scores do not hang on who came first.
+    candidates = sorted(candidates, key=lambda candidate: candidate.chunk_id)
     lexical = _standings([candidate.lexical for candidate in candidates])
     dense = _standings([candidate.dense for candidate in candidates])
     ranked = [
@@ -60,7 +65,7 @@ def fuse(candidates: Sequence[Candidate], lexical_share: float) -> list[RankedCh
         )
         for candidate, in_words, in_meaning in zip(candidates, lexical, dense, strict=True)
     ]
-    return sorted(ranked, key=lambda chunk: (-chunk.fused, chunk.chunk_id))
+    return sorted(ranked, key=lambda chunk: -chunk.fused)
 
 
 def _fused(lexical: Standing | None, dense: Standing | None, lexical_share: float) -> float:
@@ -80,8 +85,9 @@ def _standings(scores: Sequence[float | None]) -> Sequence[Standing | None]:
     filled = np.array([lowest if score is None else score for score in scores])
     ranks = np.empty(len(filled), dtype=np.intp)
     ranks[np.argsort(-filled, kind="stable")] = np.arange(1, len(filled) + 1)
-    deviation = filled.std() or 1.0
-    z = (filled - filled.mean()) / deviation
+    # The mean of equal scores is often not quite their value, which would pass for a deviation.
+    are_equal = np.ptp(filled) < _NOISE
+    z = np.zeros(len(filled)) if are_equal else (filled - filled.mean()) / filled.std()
     return [
         Standing(*place) for place in zip(filled.tolist(), ranks.tolist(), z.tolist(), strict=True)
     ]

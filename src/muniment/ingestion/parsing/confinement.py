@@ -41,7 +41,11 @@ def allow_cpu_time(seconds: int) -> None:
     """Let this process use so many seconds of CPU from now on; more kills it with SIGXCPU."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     most = math.ceil(used.ru_utime + used.ru_stime) + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    # The hard limit stays: where the system sets one, only root could raise it again.
+    resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
 
 
 def resident_bytes() -> int:

@@ -71,6 +71,8 @@ def require_canonical(document: ParsedDocument, max_text: int) -> None:
         )
     if "\0" in document.text or "\r" in document.text:
         raise BrokenParserError("the text is not canonical")
+    if "\0" in (document.title or ""):
+        raise BrokenParserError("the title holds a NUL, which the database takes nowhere")
     length = len(document.text)
     starts = document.page_starts
     if list(starts) != sorted(starts) or not all(0 <= start <= length for start in starts):

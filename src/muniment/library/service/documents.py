@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
 from muniment.kit.clock import Clock
-from muniment.kit.errors import FieldProblem, InvalidInputError
+from muniment.kit.errors import FieldProblem, InvalidInputError, json_pointer
 from muniment.kit.etag import IfMatch, make_etag
 from muniment.kit.merge_patch import merge_patch
 from muniment.kit.pagination import Page, PageRequest
@@ -217,7 +217,7 @@ def _metadata_fault(error: ValidationError) -> InvalidInputError:
     faults = tuple(
         FieldProblem(
             "body",
-            "/metadata" + "".join(f"/{step}" for step in fault["loc"][:1]),
+            json_pointer("metadata", *fault["loc"][:1]),
             fault["type"],
             fault["msg"],
         )

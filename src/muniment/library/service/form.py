@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from muniment.kit.errors import FieldProblem
+from muniment.kit.errors import FieldProblem, json_pointer
 from muniment.library.access_rules import AccessRule
 from muniment.library.errors import (
     EmptyFileError,
@@ -197,7 +197,7 @@ def _field_error(name: str, error: ValidationError) -> InvalidUploadFieldError:
     faults = tuple(
         FieldProblem(
             "body",
-            "/".join(["", name, *(str(step) for step in fault["loc"])]),
+            json_pointer(name, *fault["loc"]),
             fault["type"],
             fault["msg"],
         )
