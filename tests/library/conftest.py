@@ -20,6 +20,7 @@ from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import SystemClock
 from muniment.library.router.library import router as library
 from muniment.library.service.contents import ContentService
+from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
 from muniment.library.settings import UploadSettings
@@ -63,7 +64,12 @@ async def app(
     clock = SystemClock()
     idempotency = IdempotencyStore(migrated.serving)
     uploads = UploadService(
-        migrated.serving, originals, idempotency, UPLOADS, READ_HERE, IDENTITY.attributes
+        migrated.serving,
+        Intake(migrated.serving, originals),
+        idempotency,
+        UPLOADS,
+        READ_HERE,
+        IDENTITY.attributes,
     )
     interval = timedelta(milliseconds=20)
 

@@ -25,6 +25,7 @@ from muniment.library.repository.documents import UNFINISHED, DocumentRepository
 from muniment.library.service.access import require_usable
 from muniment.library.service.registration import NewUpload, Registration, register
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
+from muniment.postgres.unit_of_work import Scope
 
 DEFAULT_COLLECTION = "Documents"
 _READ_BYTES = 1 << 20
@@ -114,6 +115,7 @@ class _Adding:
         self._collection_id = collection_id
         self._rule = rule
         self._report = report
+        self._scope = Scope(product.principal.tenant_id, product.principal.names)
 
     async def add_all(self, files: Sequence[FoundFile]) -> None:
         """Add the files one after the other, then wait for the last of them."""
@@ -140,7 +142,7 @@ class _Adding:
             self._report.fail(file.name, f"it cannot be read: {error.strerror}")
             return
         if original.size == 0:
-            await self._product.shared.originals.delete(original.key)
+            await self._discard(original)
             self._report.fail(file.name, "the file is empty")
             return
         registration = await self._register(file, original)
@@ -154,17 +156,22 @@ class _Adding:
         try:
             async with session_of(self._product) as session:
                 registration = await register(session, principal, self._collection_id, upload)
-                # Said before the commit, whose answer may be lost: bytes that nobody speaks of are
-                # waste, but bytes that a committed document speaks of would be missed for ever.
+                # Said before the commit, whose answer may be lost: bytes that a committed document
+                # speaks of would be missed for ever, and those of a failed commit keep their row.
                 is_registered = True
         finally:
             if not is_registered:
-                await asyncio.shield(self._product.shared.originals.delete(original.key))
+                await self._discard(original)
         return registration
 
     async def _store(self, file: FoundFile) -> StoredOriginal:
         limit = int(self._product.settings.uploads.max_bytes)
-        return await self._product.shared.originals.put(_content(file), max_bytes=limit)
+        return await self._product.serving.intake.store(
+            self._scope, _content(file), max_bytes=limit
+        )
+
+    async def _discard(self, original: StoredOriginal) -> None:
+        await self._product.serving.intake.discard(self._scope, [original.key])
 
     async def _look(self) -> None:
         """See which documents have ended since the last look."""

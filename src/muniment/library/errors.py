@@ -196,6 +196,19 @@ class UploadTooLargeError(ContentTooLargeError):
     title = "The upload is too large"
 
 
+class UploadOverdueError(ConflictError):
+    """The upload took so long that what it had stored was taken for abandoned and removed."""
+
+    code = "upload_overdue"
+    title = "The upload took too long"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The upload took so long that its first bytes were cleared away; nothing was kept.",
+            hint="Send it again, in smaller parts; `uploads.abandoned_after` is the time allowed.",
+        )
+
+
 class UnsupportedDocumentError(UnsupportedMediaTypeError):
     """No parser reads this kind of document."""
 
