@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -17,7 +18,7 @@ from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
 from muniment.cli.outcomes import Report, progress_bar, tell
 from muniment.cli.product import Product, open_product
-from muniment.cli.pruning import prune, require_files
+from muniment.cli.pruning import prune, require_plausible
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
@@ -33,6 +34,17 @@ _LOOK_EVERY_S = 0.25
 _RULE = TypeAdapter(AccessRule)
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Whether documents go whose files are gone, and whether even very many are believed gone."""
+
+    asked: bool = False
+    believed: bool = False
+
+
+KEEP_ALL = Removal()
+
+
 async def add(
     place: Place,
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
@@ -44,12 +56,20 @@ async def add(
         bool,
         typer.Option("--prune", help="Delete documents whose files are gone from the folders."),
     ] = False,
+    remove_all: Annotated[
+        bool,
+        typer.Option(
+            "--prune-all",
+            help="Prune, even if a folder is empty now or more than half would be deleted.",
+        ),
+    ] = False,
 ) -> None:
     """Add files and folders; unchanged files are skipped, changed ones become a new version."""
     async with open_product(place) as product:
         rule = read_rule(product, access)
         async with working(product) as parsers:
-            report = await add_files(product, parsers, paths, collection, rule, remove=remove)
+            removal = Removal(asked=remove or remove_all, believed=remove_all)
+            report = await add_files(product, parsers, paths, collection, rule, removal)
     tell(report, Console(highlight=False))
     if report.failures:
         raise typer.Exit(1)
@@ -73,19 +93,20 @@ async def add_files(
     paths: Sequence[Path],
     collection: str | None = None,
     rule: AccessRule | None = None,
-    *,
-    remove: bool = False,
+    removal: Removal = KEEP_ALL,
 ) -> Report:
     """Register the files as an upload would, then wait until all of them are done."""
     offer = await parsers.offer()
     found = await asyncio.to_thread(find_files, paths, offer.media_types)
     collection_id = await find_collection(product, collection or DEFAULT_COLLECTION, make=True)
-    if remove:
-        await require_files(product, collection_id, found.empty)
+    if removal.asked and not removal.believed:
+        await require_plausible(product, collection_id, found.folders)
     report = Report(failures=list(found.refused), skipped=found.skipped)
     await _Adding(product, collection_id, rule, report).add_all(found.readable)
-    if remove:
-        report.outcomes["removed"] = await prune(product, collection_id, found.folders)
+    if removal.asked:
+        report.outcomes["removed"] = await prune(
+            product, collection_id, found.folders, believe=removal.believed
+        )
     return report
 
 
