@@ -23,7 +23,7 @@ from muniment.library.service.contents import ContentService
 from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
-from muniment.library.settings import UploadSettings
+from muniment.library.settings import EventSettings, UploadSettings
 from muniment.postgres.prepared import PreparedReads
 from muniment.profiles.router import router as users
 from tests.library.arrange import Shelf
@@ -34,6 +34,7 @@ IDENTITY = IdentitySettings(attributes={"department": "str", "clearance": "int"}
 UPLOADS = UploadSettings.model_validate(
     {"max_bytes": 200_000, "max_files": 3, "max_request_bytes": 400_000}
 )
+EVENTS = EventSettings(max_streams=2)
 READ_HERE = ("text/plain", "text/markdown", "text/html", "application/pdf")
 
 
@@ -83,7 +84,7 @@ async def app(
                 "identity": IDENTITY,
                 "uploads": uploads,
                 "contents": ContentService(migrated.serving, originals, clock),
-                "progress": ProgressService(migrated.serving, clock, interval=interval),
+                "progress": ProgressService(migrated.serving, clock, EVENTS, interval=interval),
             }
 
     async with served(create_app(Settings(), lifespan=lifespan, routers=[users, library])) as asgi:

@@ -89,7 +89,7 @@ class Serving:
             "idempotency": self.idempotency,
             "uploads": self.uploads,
             "contents": ContentService(self.transactions, shared.originals, shared.clock),
-            "progress": ProgressService(self.transactions, shared.clock),
+            "progress": ProgressService(self.transactions, shared.clock, shared.settings.events),
             "search_service": self.search,
             "answer_service": self.answers,
         }

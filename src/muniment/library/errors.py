@@ -7,6 +7,7 @@ from muniment.kit.errors import (
     ForbiddenError,
     InvalidInputError,
     MalformedRequestError,
+    MunimentError,
     NotFoundError,
     UnsupportedMediaTypeError,
 )
@@ -125,6 +126,21 @@ class NotFailedError(ConflictError):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"The document is {status}; only one that failed can be tried again.")
+
+
+class TooManyStreamsError(MunimentError):
+    """The caller follows as many documents and collections at once as one user may."""
+
+    code = "too_many_streams"
+    status = 429
+    title = "Too many event streams are open"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"You have {most} event streams open already, which is as many as one user may have.",
+            hint="Close one, or follow a whole collection with one stream.",
+            headers={"Retry-After": "5"},
+        )
 
 
 class TextNotReadyError(ConflictError):

@@ -7,6 +7,19 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field
 from muniment.kit.durations import Duration
 
 
+class EventSettings(BaseModel):
+    """How many event streams there may be; each of them asks the database once a second."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_streams: int = Field(
+        default=20,
+        ge=1,
+        description="Event streams that one user may have open at once in one process; more get"
+        " 429.",
+    )
+
+
 class UploadSettings(BaseModel):
     """What may be uploaded."""
 
