@@ -56,11 +56,11 @@ def stored(originals_folder: Path) -> Shelf:
     return Shelf.of(originals_folder)
 
 
-@pytest.fixture(scope="session")
-async def app(
+@asynccontextmanager
+async def running_library(
     local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
 ) -> AsyncIterator[ASGIApp]:
-    """The application with users and the library, its lifespan running."""
+    """Start the application with users and the library."""
     originals = FilesystemOriginals(originals_folder)
     clock = SystemClock()
     idempotency = IdempotencyStore(migrated.serving)
@@ -88,4 +88,13 @@ async def app(
             }
 
     async with served(create_app(Settings(), lifespan=lifespan, routers=[users, library])) as asgi:
+        yield asgi
+
+
+@pytest.fixture(scope="session")
+async def app(
+    local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
+) -> AsyncIterator[ASGIApp]:
+    """The application with users and the library, its lifespan running."""
+    async with running_library(local_issuer, migrated, originals_folder) as asgi:
         yield asgi

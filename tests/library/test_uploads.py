@@ -29,6 +29,7 @@ from tests.library.arrange import (
 )
 from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
+from tests.support.waiting import wait_until_somebody_waits
 
 
 class UnreadBody(httpx2.AsyncByteStream):
@@ -520,15 +521,3 @@ async def tenant_of(database: TestDatabase, collection: str) -> int:
     async with database.owner.connect() as owner:
         statement = text("select tenant_id from collection where id = :id")
         return int((await owner.execute(statement, {"id": UUID(collection)})).scalar_one())
-
-
-async def wait_until_somebody_waits(database: TestDatabase) -> None:
-    """Wait until a transaction of this database waits for a lock of another."""
-    waiting = text(
-        "select count(*) from pg_locks join pg_stat_activity using (pid)"
-        " where datname = current_database() and not granted"
-    )
-    async with asyncio.timeout(10), database.owner.connect() as owner:
-        while (await owner.execute(waiting)).scalar_one() == 0:
-            await owner.rollback()
-            await asyncio.sleep(0.01)

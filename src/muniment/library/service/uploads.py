@@ -24,7 +24,7 @@ from muniment.library.service.access import AttributeTypes
 from muniment.library.service.form import ReceivedForm, UploadFormReader
 from muniment.library.service.intake import Intake
 from muniment.library.service.presentation import present_document
-from muniment.library.service.registration import register_all, require_editor
+from muniment.library.service.registration import Registration, register_all, require_editor
 from muniment.library.settings import UploadSettings
 from muniment.postgres.unit_of_work import Scope, Transactions
 
@@ -91,7 +91,7 @@ class UploadService:
         self, principal: Principal, collection_id: UUID, form: ReceivedForm, key: str | None
     ) -> UploadedDocuments:
         if key is None:
-            return await self._commit(principal, collection_id, form)
+            return await self._commit(principal, collection_id, form, None)
         fingerprint = fingerprint_of(collection_id.bytes, *form.fingerprint_parts())
         begun = await self._idempotency.begin(principal, ROUTE, key, fingerprint)
         if isinstance(begun, Replay):
@@ -102,25 +102,30 @@ class UploadService:
         self, ticket: Ticket, principal: Principal, collection_id: UUID, form: ReceivedForm
     ) -> UploadedDocuments:
         try:
-            uploaded = await self._commit(principal, collection_id, form)
-        except BaseException:  # boundary: passed on; the key is free for another try
+            return await self._commit(principal, collection_id, form, ticket)
+        except BaseException:  # boundary: passed on; the key is free if nothing was committed
             await self._idempotency.abandon(ticket)
             raise
-        body = uploaded.model_dump_json(exclude_unset=True).encode()
-        await self._idempotency.finish(ticket, KeptAnswer(202, body=body))
-        return uploaded
 
     async def _commit(
-        self, principal: Principal, collection_id: UUID, form: ReceivedForm
+        self, principal: Principal, collection_id: UUID, form: ReceivedForm, ticket: Ticket | None
     ) -> UploadedDocuments:
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
             registered = await register_all(session, principal, collection_id, form.uploads())
+            uploaded = _describe(registered)
+            if ticket is not None:
+                body = uploaded.model_dump_json(exclude_unset=True).encode()
+                await self._idempotency.finish_within(session, ticket, KeptAnswer(202, body=body))
             # Said before the commit, whose answer may be lost: bytes that a committed document
             # speaks of would be missed for ever, and those of a failed commit keep their row.
             form.is_registered = True
-        return UploadedDocuments(
-            documents=[
-                present_document(DocumentView(one.document, may_edit=True)) for one in registered
-            ]
-        )
+        return uploaded
+
+
+def _describe(registered: Sequence[Registration]) -> UploadedDocuments:
+    return UploadedDocuments(
+        documents=[
+            present_document(DocumentView(one.document, may_edit=True)) for one in registered
+        ]
+    )
