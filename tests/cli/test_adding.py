@@ -1,10 +1,11 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from muniment.cli.files import find_files
+from muniment.cli.files import find_files, holds_files
 from muniment.library.errors import NotAnEditorError
 from tests.cli.conftest import Run
 
@@ -15,6 +16,11 @@ UNREADABLE = Path("/proc/self/mem")
 
 def stored(home: Path) -> set[Path]:
     return {file for file in (home / "originals").rglob("*") if file.is_file()}
+
+
+def names_in(run: Run, collection: str) -> set[str]:
+    listed = json.loads(run("documents list", "--json", "--collection", collection).stdout)
+    return {document["name"] for document in listed}
 
 
 @pytest.fixture
@@ -48,37 +54,6 @@ class TestAdd:
         assert "✗ mem: it cannot be opened: " in result.stderr
         assert "✗ broken.pdf: " in result.stderr
         assert "photo.raw: skipped, its kind is not read" in result.stderr
-
-    def test_pruning_deletes_what_is_gone_from_the_folder_alone(
-        self, run: Run, folder: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept.txt"
-        elsewhere.write_text("Kept.")
-        assert run("add", folder, elsewhere, "--collection", "Pruned").exit_code == 0
-        elsewhere.unlink()
-        (folder / "sub" / "herons.txt").unlink()
-        result = run("add", folder, "--prune", "--collection", "Pruned")
-        assert (result.exit_code, result.stdout) == (0, "1 removed, 1 unchanged\n")
-        listed = json.loads(run("documents list", "--json", "--collection", "Pruned").stdout)
-        assert {document["name"] for document in listed} == {"kept.txt", "tides.md"}
-
-    def test_an_empty_folder_is_not_believed(self, run: Run, folder: Path) -> None:
-        root = folder / "sub"
-        assert run("add", root, "--collection", "Unmounted").exit_code == 0
-        (root / "herons.txt").unlink()
-        result = run("add", root, "--prune", "--collection", "Unmounted")
-        assert result.exit_code == 1
-        assert f"There is no file in {root}" in " ".join(result.stderr.split())
-        assert "mounted" in result.stderr
-        listed = json.loads(run("documents list", "--json", "--collection", "Unmounted").stdout)
-        assert len(listed) == 1
-
-    def test_a_file_out_of_reach_is_not_gone(self, run: Run, folder: Path) -> None:
-        assert run("add", folder, "--collection", "Reach").exit_code == 0
-        (folder / "tides.md").unlink()
-        (folder / "tides.md").symlink_to("tides.md")
-        result = run("add", folder, "--prune", "--collection", "Reach")
-        assert (result.exit_code, result.stdout) == (0, "1 unchanged\n")
 
     def test_what_is_not_registered_is_not_kept(
         self, run: Run, home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -138,6 +113,91 @@ class TestAdd:
         assert run("add", folder).stdout == "2 created\n"
 
 
+class TestPrune:
+    def test_pruning_deletes_what_is_gone_from_the_folder_alone(
+        self, run: Run, folder: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept.txt"
+        elsewhere.write_text("Kept.")
+        (folder / "sub" / "gulls.txt").write_text("Gulls steal chips.")
+        assert run("add", folder, elsewhere, "--collection", "Pruned").exit_code == 0
+        elsewhere.unlink()
+        (folder / "sub" / "herons.txt").unlink()
+        result = run("add", folder, "--prune", "--collection", "Pruned")
+        assert (result.exit_code, result.stdout) == (0, "1 removed, 2 unchanged\n")
+        assert names_in(run, "Pruned") == {"kept.txt", "sub/gulls.txt", "tides.md"}
+
+    def test_a_file_out_of_reach_is_not_gone(self, run: Run, folder: Path) -> None:
+        assert run("add", folder, "--collection", "Reach").exit_code == 0
+        (folder / "tides.md").unlink()
+        (folder / "tides.md").symlink_to("tides.md")
+        result = run("add", folder, "--prune", "--collection", "Reach")
+        assert (result.exit_code, result.stdout) == (0, "1 unchanged\n")
+
+    @pytest.mark.parametrize("gone", ["sub", "."])
+    def test_an_empty_folder_below_or_above_is_not_believed(
+        self, run: Run, folder: Path, gone: str
+    ) -> None:
+        """A mount that is missing leaves its folder, and nothing of what was below."""
+        for number in range(4):
+            (folder / f"kept-{number}.txt").write_text(f"Kept {number}.")
+        (folder / "sub" / "deep").mkdir()
+        (folder / "sub" / "deep" / "gulls.txt").write_text("Gulls steal chips.")
+        name = f"Unmounted {gone}"
+        assert run("add", folder, "--collection", name).stdout == "7 created\n"
+        empty = folder / gone
+        for path in empty.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        result = run("add", folder, "--prune", "--collection", name)
+        assert (result.exit_code, result.stdout) == (1, "")
+        told = " ".join(result.stderr.split())
+        assert f"There is no file in {empty}, and documents came from it" in told
+        assert "--prune-all" in told
+        assert len(names_in(run, name)) == 7
+        believed = run("add", folder, "--prune-all", "--collection", name)
+        left = 5 if gone == "sub" else 0
+        told_at_the_end = "2 removed, 5 unchanged\n" if left else "7 removed\n"
+        assert (believed.exit_code, believed.stdout) == (0, told_at_the_end)
+        assert len(names_in(run, name)) == left
+
+    def test_a_subfolder_that_was_removed_as_well_is_believed(self, run: Run, folder: Path) -> None:
+        assert run("add", folder, "--collection", "Tidy").exit_code == 0
+        shutil.rmtree(folder / "sub")
+        assert run("add", folder, "--prune", "--collection", "Tidy").exit_code == 0
+        assert names_in(run, "Tidy") == {"tides.md"}
+
+    def test_more_than_half_at_once_is_not_believed(self, run: Run, folder: Path) -> None:
+        (folder / "third.txt").write_text("A third one.")
+        assert run("add", folder, "--collection", "Half").exit_code == 0
+        (folder / "third.txt").unlink()
+        shutil.rmtree(folder / "sub")
+        (folder / "new.txt").write_text("What another disk holds in the same place.")
+        result = run("add", folder, "--prune", "--collection", "Half")
+        assert (result.exit_code, result.stdout) == (1, "")
+        told = " ".join(result.stderr.split())
+        assert f"Of the 3 documents that came from {folder}, the files of 2 are gone" in told
+        assert len(names_in(run, "Half")) == 3
+        believed = run("add", folder, "--prune-all", "--collection", "Half")
+        assert believed.stdout == "1 created, 2 removed, 1 unchanged\n"
+
+    def test_a_disk_that_goes_away_while_files_are_added_is_noticed(
+        self, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The folder was plausible at the beginning; what counts is how it is before deleting."""
+
+        async def plausible(*_: object) -> None:
+            shutil.rmtree(folder / "sub" / "deep")
+
+        (folder / "sub" / "deep").mkdir()
+        (folder / "sub" / "herons.txt").rename(folder / "sub" / "deep" / "herons.txt")
+        assert run("add", folder, "--collection", "Going").exit_code == 0
+        monkeypatch.setattr("muniment.cli.adding.require_plausible", plausible)
+        result = run("add", folder, "--prune", "--collection", "Going")
+        assert result.exit_code == 1
+        assert f"There is no file in {folder / 'sub'}" in " ".join(result.stderr.split())
+        assert len(names_in(run, "Going")) == 2
+
+
 class TestFindFiles:
     def test_hidden_ones_are_passed_over(self, folder: Path) -> None:
         (folder / ".secret.txt").write_text("x")
@@ -178,9 +238,13 @@ class TestFindFiles:
         with pytest.raises(OSError, match="symbolic link"):
             found.open()
 
-    def test_a_folder_without_files_is_noted(self, tmp_path: Path) -> None:
+    def test_a_hidden_file_does_not_fill_a_folder(self, tmp_path: Path) -> None:
         (tmp_path / ".mounted").touch()
-        assert find_files([tmp_path], KINDS).empty == [tmp_path]
+        assert not holds_files(tmp_path)
+        assert not holds_files(tmp_path / "nowhere")
+        (tmp_path / "sub").mkdir()
+        (tmp_path / "sub" / "photo.raw").touch()
+        assert holds_files(tmp_path)
 
     def test_names_are_made_storable(self, tmp_path: Path) -> None:
         (tmp_path / os.fsdecode(b"\xff\x1b[31m.txt")).write_text("x")

@@ -62,7 +62,7 @@ class TestFindFiles:
             ("b.md", "text/markdown"),
             ("sub/c.txt", "text/plain"),
         ]
-        assert (found.folders, found.empty) == ([tmp_path], [])
+        assert found.folders == [tmp_path]
 
     def test_are_read_as_they_are(self, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_bytes(b"\xff raw")

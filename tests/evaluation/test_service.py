@@ -17,6 +17,7 @@ from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.settings import IngestionSettings
 from muniment.ingestion.tasks import IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import Worker
+from muniment.library.service.intake import Intake
 from muniment.ports.jobs import INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
 from tests.support.database import TestDatabase
 from tests.support.fake_originals import FakeOriginals
@@ -59,7 +60,8 @@ async def evaluator(shelf: Shelf, originals: FakeOriginals) -> AsyncIterator[Eva
     answers = AnswerService(
         shelf.database.serving, search, shelf.embedder, shelf.lexical, AnswerSettings()
     )
-    yield Evaluator(EvaluationCorpus(shelf.database.serving, originals, worker), search, answers)
+    intake = Intake(shelf.database.serving, originals)
+    yield Evaluator(EvaluationCorpus(shelf.database.serving, intake, worker), search, answers)
     await parsers.close()
 
 

@@ -1,9 +1,12 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import insert, text
+from structlog.testing import capture_logs
 
 from muniment.identity.errors import IdempotencyInProgressError, IdempotencyKeyReusedError
 from muniment.identity.idempotency import (
@@ -16,7 +19,10 @@ from muniment.identity.idempotency import (
 )
 from muniment.identity.models import Account, Tenant
 from muniment.identity.principal import Principal
-from tests.support.database import TestDatabase
+from muniment.postgres.engine import create_engine
+from muniment.postgres.unit_of_work import Transactions
+from tests.support.database import SETTINGS, TestDatabase
+from tests.support.waiting import wait_until_somebody_waits
 
 BODY, OTHER = fingerprint_of(b"body"), fingerprint_of(b"other")
 ANSWER = KeptAnswer(201, {"location": "/x/1"}, b'{"id": 1}')
@@ -143,7 +149,76 @@ class TestBegin:
         assert isinstance(await begin(store, alice, OTHER), Ticket)
 
 
+class TestFinishWithin:
+    async def test_keeps_the_answer_if_the_work_is_committed(
+        self, store: IdempotencyStore, alice: Principal, database: TestDatabase
+    ) -> None:
+        ticket = await take(store, alice)
+        async with database.serving.begin(ticket.scope) as session:
+            await store.finish_within(session, ticket, ANSWER)
+        assert await begin(store, alice) == Replay(ANSWER)
+
+    async def test_keeps_nothing_of_work_that_is_rolled_back(
+        self, store: IdempotencyStore, alice: Principal, database: TestDatabase
+    ) -> None:
+        ticket = await take(store, alice)
+        async with database.serving.begin(ticket.scope) as session:
+            await store.finish_within(session, ticket, ANSWER)
+            await session.rollback()
+        await store.abandon(ticket)
+        assert isinstance(await begin(store, alice), Ticket)
+
+    async def test_refuses_work_that_another_request_has_taken_over(
+        self, store: IdempotencyStore, alice: Principal, database: TestDatabase
+    ) -> None:
+        late = await take(store, alice)
+        await age_rows(database, timedelta(seconds=61))
+        heir = await take(store, alice)
+        async with database.serving.begin(late.scope) as session:
+            with pytest.raises(IdempotencyInProgressError):
+                await store.finish_within(session, late, KeptAnswer(500))
+        async with database.serving.begin(heir.scope) as session:
+            await store.finish_within(session, heir, ANSWER)
+        assert await begin(store, alice) == Replay(ANSWER)
+
+    async def test_makes_the_next_request_wait_for_its_commit(
+        self, store: IdempotencyStore, alice: Principal, database: TestDatabase
+    ) -> None:
+        """Even when the lease has run out: who commits first has done the work."""
+        ticket = await take(store, alice)
+        await age_rows(database, timedelta(seconds=61))
+        aged = replace(ticket, locked_until=ticket.locked_until - timedelta(seconds=61))
+        async with database.serving.begin(ticket.scope) as session:
+            await store.finish_within(session, aged, ANSWER)
+            coming = asyncio.create_task(begin(store, alice))
+            await wait_until_somebody_waits(database)
+        assert await coming == Replay(ANSWER)
+
+
 class TestAbandon:
+    async def test_waits_for_a_commit_that_is_under_way(
+        self, store: IdempotencyStore, alice: Principal, database: TestDatabase
+    ) -> None:
+        ticket = await take(store, alice)
+        async with database.serving.begin(ticket.scope) as session:
+            await store.finish_within(session, ticket, ANSWER)
+            abandoning = asyncio.create_task(store.abandon(ticket))
+            await wait_until_somebody_waits(database)
+        await abandoning
+        assert await begin(store, alice) == Replay(ANSWER)
+
+    async def test_leaves_the_key_taken_when_the_database_is_away(
+        self, store: IdempotencyStore, alice: Principal, database: TestDatabase
+    ) -> None:
+        ticket = await take(store, alice)
+        nowhere = SecretStr("postgresql://nobody@127.0.0.1:1/nothing?sslmode=disable")
+        engine = create_engine(nowhere, SETTINGS, application="test-nowhere")
+        with capture_logs() as log:
+            await IdempotencyStore(Transactions(engine)).abandon(ticket)
+        assert [entry["event"] for entry in log] == ["idempotency_key_stays_taken"]
+        with pytest.raises(IdempotencyInProgressError):
+            await begin(store, alice)
+
     async def test_frees_the_key_at_once(self, store: IdempotencyStore, alice: Principal) -> None:
         await store.abandon(await take(store, alice))
         assert isinstance(await begin(store, alice, OTHER), Ticket)

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 from structlog.testing import capture_logs
 
@@ -75,18 +76,21 @@ class TestWorker:
         await asyncio.sleep(0.02)
         assert good.used == used
 
-    async def test_that_of_the_product_sweeps_out_old_idempotency_keys(
-        self, database: TestDatabase
+    async def test_that_of_the_product_sweeps_out_old_keys_and_forgotten_originals(
+        self, database: TestDatabase, tmp_path: Path
     ) -> None:
-        settings = Settings.model_validate({"embedding": {"space": "hashing"}})
+        settings = Settings.model_validate(
+            {"embedding": {"space": "hashing"}, "data_dir": str(tmp_path)}
+        )
         async with open_shared(settings) as shared:
             async with database.owner.connect() as connection:
                 await ensure_space(connection, shared.embedder.identity, VectorSettings())
             await add_keys(database)
+            await add_originals(database)
             async with open_worker(shared, database.urls) as working:
                 running = asyncio.create_task(working.worker.run())
                 async with asyncio.timeout(10):
-                    while await keys_of(database) != ["fresh"]:
+                    while await keys_of(database) != ["fresh", "fresh original"]:
                         await asyncio.sleep(0.01)
                 working.worker.stop()
                 await running
@@ -106,7 +110,18 @@ async def add_keys(database: TestDatabase) -> None:
         )
 
 
+async def add_originals(database: TestDatabase) -> None:
+    """Add an original of now and one of the day before yesterday, which no document has."""
+    async with database.owner.begin() as owner:
+        await owner.exec_driver_sql(
+            "insert into pending_original values ('fresh original', 1, now()),"
+            " ('0123456789abcdef0123456789abcdef', 1, now() - interval '2 days')"
+        )
+
+
 async def keys_of(database: TestDatabase) -> list[str]:
     async with database.owner.connect() as owner:
-        found = await owner.exec_driver_sql("select key from idempotency_key order by key")
+        found = await owner.exec_driver_sql(
+            "select key from idempotency_key union all select key from pending_original order by 1"
+        )
         return list(found.scalars())

@@ -139,6 +139,13 @@ async def jobs_of(database: TestDatabase) -> list[tuple[str, str]]:
         return [(row.kind, row.key) for row in found]
 
 
+async def pending_in(database: TestDatabase) -> int:
+    """Count the originals that no document speaks of yet."""
+    async with database.owner.connect() as owner:
+        found = await owner.execute(text("select count(*) from pending_original"))
+        return int(found.scalar_one())
+
+
 async def add_bare_documents(database: TestDatabase, collection: str, number: int) -> None:
     """Add rows of documents without versions, for lists alone."""
     async with database.owner.begin() as owner:

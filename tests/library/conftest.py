@@ -20,9 +20,10 @@ from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import SystemClock
 from muniment.library.router.library import router as library
 from muniment.library.service.contents import ContentService
+from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
-from muniment.library.settings import UploadSettings
+from muniment.library.settings import EventSettings, UploadSettings
 from muniment.postgres.prepared import PreparedReads
 from muniment.profiles.router import router as users
 from tests.library.arrange import Shelf
@@ -33,6 +34,7 @@ IDENTITY = IdentitySettings(attributes={"department": "str", "clearance": "int"}
 UPLOADS = UploadSettings.model_validate(
     {"max_bytes": 200_000, "max_files": 3, "max_request_bytes": 400_000}
 )
+EVENTS = EventSettings(max_streams=2)
 READ_HERE = ("text/plain", "text/markdown", "text/html", "application/pdf")
 
 
@@ -54,16 +56,21 @@ def stored(originals_folder: Path) -> Shelf:
     return Shelf.of(originals_folder)
 
 
-@pytest.fixture(scope="session")
-async def app(
+@asynccontextmanager
+async def running_library(
     local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
 ) -> AsyncIterator[ASGIApp]:
-    """The application with users and the library, its lifespan running."""
+    """Start the application with users and the library."""
     originals = FilesystemOriginals(originals_folder)
     clock = SystemClock()
     idempotency = IdempotencyStore(migrated.serving)
     uploads = UploadService(
-        migrated.serving, originals, idempotency, UPLOADS, READ_HERE, IDENTITY.attributes
+        migrated.serving,
+        Intake(migrated.serving, originals),
+        idempotency,
+        UPLOADS,
+        READ_HERE,
+        IDENTITY.attributes,
     )
     interval = timedelta(milliseconds=20)
 
@@ -77,8 +84,17 @@ async def app(
                 "identity": IDENTITY,
                 "uploads": uploads,
                 "contents": ContentService(migrated.serving, originals, clock),
-                "progress": ProgressService(migrated.serving, clock, interval=interval),
+                "progress": ProgressService(migrated.serving, clock, EVENTS, interval=interval),
             }
 
     async with served(create_app(Settings(), lifespan=lifespan, routers=[users, library])) as asgi:
+        yield asgi
+
+
+@pytest.fixture(scope="session")
+async def app(
+    local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
+) -> AsyncIterator[ASGIApp]:
+    """The application with users and the library, its lifespan running."""
+    async with running_library(local_issuer, migrated, originals_folder) as asgi:
         yield asgi

@@ -12,6 +12,7 @@ from muniment.identity.principal import Principal
 from muniment.library.router.contents import prefers_plain_text, render_events
 from muniment.library.schemas.documents import ProgressRead
 from muniment.library.service.progress import ProgressService
+from muniment.library.settings import EventSettings
 from tests.library.walls import write_document
 from tests.support.database import TestDatabase
 from tests.support.fixed_clock import FixedClock
@@ -60,7 +61,8 @@ class TestEnd:
             attributes={},
             permissions=frozenset(),
         )
-        service = ProgressService(database.serving, clock, interval=timedelta(milliseconds=1))
+        interval = timedelta(milliseconds=1)
+        service = ProgressService(database.serving, clock, EventSettings(), interval=interval)
         principal = replace(forever, expires_at=clock.now() + timedelta(minutes=1))
         reads = 0
         async for _ in await service.follow_document(principal, document):

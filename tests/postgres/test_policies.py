@@ -13,7 +13,14 @@ from tests.postgres.town import READER, Town
 from tests.support.wall_rows import add_document, add_grant
 
 NOBODY: frozenset[str] = frozenset()
-OF_TENANT = ("account", "profile", "idempotency_key", "collection", "collection_grant")
+OF_TENANT = (
+    "account",
+    "profile",
+    "idempotency_key",
+    "collection",
+    "collection_grant",
+    "pending_original",
+)
 OF_DOCUMENT = ("document", "document_version", "chunk")
 
 
@@ -65,6 +72,11 @@ class TestReading:
     async def test_by_the_worker_looks_at_the_tenant_alone(self, town: Town, table: str) -> None:
         assert await tenants_seen(town.database.worker, None, table) == []
         assert await tenants_seen(town.database.worker, Scope(1), table) == [1]
+
+    async def test_of_originals_on_their_way_in_shows_the_worker_those_of_every_tenant(
+        self, town: Town
+    ) -> None:
+        assert await tenants_seen(town.database.worker, None, "pending_original") == [1, 2]
 
     @pytest.mark.parametrize("table", ["account", "profile"])
     async def test_of_people_is_refused_to_the_worker(self, town: Town, table: str) -> None:
@@ -122,6 +134,7 @@ class TestWriting:
             grant_their_collection,
             insert_their_profile,
             insert_their_version,
+            statement("insert into pending_original values ('mine', 2)"),
             statement("update document set tenant_id = 2"),
             statement("update collection set tenant_id = 2"),
             statement("update account set tenant_id = 2"),
@@ -141,6 +154,7 @@ class TestWriting:
             "update document_version set text = ''",
             "insert into chunk_vector select * from chunk_vector",
             "update collection_grant set principal = 'group:/x'",
+            "update pending_original set stored_at = now()",
             "update job set state = 'queued'",
             "delete from job",
             "delete from account",
@@ -165,7 +179,9 @@ class TestWriting:
             )
             assert changed.all() == []
 
-    @pytest.mark.parametrize("table", ["collection", "collection_grant", "idempotency_key"])
+    @pytest.mark.parametrize(
+        "table", ["collection", "collection_grant", "idempotency_key", "pending_original"]
+    )
     async def test_deletes_within_the_tenant_only(self, town: Town, table: str) -> None:
         async with town.database.serving.begin(Scope(3)) as session:
             assert (await session.execute(text(f"delete from {table} returning 1"))).all() == []

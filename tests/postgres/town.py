@@ -47,6 +47,10 @@ async def build_town(database: TestDatabase) -> Town:
                 ),
                 values,
             )
+            await owner.execute(
+                text("insert into pending_original values ('key-' || :tenant, :number)"),
+                {"tenant": str(library.tenant), "number": library.tenant},
+            )
             values = {"account": library.account, "tenant": library.tenant}
             await owner.execute(
                 text("insert into profile (account_id, tenant_id) values (:account, :tenant)"),

@@ -21,17 +21,23 @@ class FakeOriginals(Originals):
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
-    def add(self, content: bytes) -> StoredOriginal:
-        key = new_id().hex
+    def add(self, content: bytes, key: str | None = None) -> StoredOriginal:
+        key = key or self.new_key()
         self.files[key] = content
         return StoredOriginal(key, len(content), hashlib.sha256(content).hexdigest())
 
     @override
-    async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
+    def new_key(self) -> str:
+        return new_id().hex
+
+    @override
+    async def put(
+        self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int
+    ) -> StoredOriginal:
         content = b"".join([chunk async for chunk in chunks])
         if len(content) > max_bytes:
             raise OriginalTooLargeError(max_bytes)
-        return self.add(content)
+        return self.add(content, key)
 
     @override
     @asynccontextmanager

@@ -28,6 +28,7 @@ from muniment.index.lexical import LexicalModel
 from muniment.index.pgvector import PgVectorStore
 from muniment.index.spaces import find_space
 from muniment.index.terms import TermAnalyzer
+from muniment.ingestion.abandoned import sweep_abandoned
 from muniment.ingestion.chores import Chore
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
@@ -36,6 +37,7 @@ from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
 from muniment.kit.plugins import load_plugin
 from muniment.library.service.contents import ContentService
+from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
 from muniment.ports.embedding import EMBEDDERS, Embedder
@@ -72,6 +74,7 @@ class Serving:
     authenticator: Authenticator
     local_issuer: LocalIssuer
     idempotency: IdempotencyStore
+    intake: Intake
     uploads: UploadService
     search: SearchService
     answers: AnswerService
@@ -86,7 +89,7 @@ class Serving:
             "idempotency": self.idempotency,
             "uploads": self.uploads,
             "contents": ContentService(self.transactions, shared.originals, shared.clock),
-            "progress": ProgressService(self.transactions, shared.clock),
+            "progress": ProgressService(self.transactions, shared.clock, shared.settings.events),
             "search_service": self.search,
             "answer_service": self.answers,
         }
@@ -132,6 +135,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
         issuer = await load_local_issuer(settings, shared.clock)
         idempotency = IdempotencyStore(transactions)
+        intake = Intake(transactions, shared.originals)
         search = await _search_service(shared, transactions)
         yield Serving(
             shared=shared,
@@ -139,9 +143,10 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             authenticator=_authenticator(shared, issuer, AccountRepository(reads, transactions)),
             local_issuer=issuer,
             idempotency=idempotency,
+            intake=intake,
             uploads=UploadService(
                 transactions,
-                shared.originals,
+                intake,
                 idempotency,
                 settings.uploads,
                 await _media_types(settings),
@@ -183,13 +188,18 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
         }
-        worker = Worker(transactions, kinds, settings.ingestion, chores=_chores(transactions))
+        chores = _chores(transactions, settings)
+        worker = Worker(transactions, kinds, settings.ingestion, chores=chores)
         yield Working(worker, parsers)
 
 
-def _chores(transactions: Transactions) -> list[Chore]:
+def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
     purge = partial(purge_expired, transactions)
-    return [Chore("purge_idempotency_keys", timedelta(hours=1), purge)]
+    sweep = partial(sweep_abandoned, transactions, settings.uploads.abandoned_after)
+    return [
+        Chore("purge_idempotency_keys", timedelta(hours=1), purge),
+        Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
+    ]
 
 
 async def _ensure_fit(engine: AsyncEngine, worker: str | None = None) -> None:

@@ -145,7 +145,7 @@ async def _check_parsers(settings: Settings) -> None:
 async def _check_originals(settings: Settings) -> None:
     folder = settings.data_dir / "originals"
     originals = load_plugin(ORIGINALS, "filesystem", {"root": str(folder)})
-    stored = await originals.put(_probe(), max_bytes=16)
+    stored = await originals.put(originals.new_key(), _probe(), max_bytes=16)
     await originals.delete(stored.key)
 
 

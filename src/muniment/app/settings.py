@@ -15,7 +15,7 @@ from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.logging import LogSettings
 from muniment.kit.settings import RootSettings, load_settings
-from muniment.library.settings import UploadSettings
+from muniment.library.settings import EventSettings, UploadSettings
 from muniment.llm.settings import LlmSettings
 from muniment.postgres.settings import DatabaseSettings
 from muniment.retrieval.settings import SearchSettings
@@ -42,6 +42,7 @@ class Settings(RootSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     vectors: VectorSettings = VectorSettings()
     uploads: UploadSettings = UploadSettings()
+    events: EventSettings = EventSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
     ingestion: IngestionSettings = IngestionSettings()

@@ -91,6 +91,15 @@ create policy of_document on chunk to {serving}
     using (tenant_id = {tenant} and exists (select from document d where d.id = document_id));
 create policy job on chunk to {worker} using (tenant_id = {tenant});
 
+-- Originals on their way in. Walled although a key is no text: removing another tenant's row would
+-- make its upload fail. The worker sees all tenants', to find the forgotten ones, but asks for the
+-- versions that may name a key within the tenant of the row. It locks rows, which is an update.
+alter table pending_original enable row level security;
+grant select, insert, delete on pending_original to {serving};
+grant select, update, delete on pending_original to {worker};
+create policy tenant on pending_original to {serving} using (tenant_id = {tenant});
+create policy job on pending_original to {worker} using (true);
+
 -- The index: numbers without text.
 grant select on chunk_vector, chunk_lex, lex_term, lex_total to {serving};
 grant select, insert, delete on chunk_vector, chunk_lex to {worker};

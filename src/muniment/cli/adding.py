@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -17,7 +18,7 @@ from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
 from muniment.cli.outcomes import Report, progress_bar, tell
 from muniment.cli.product import Product, open_product
-from muniment.cli.pruning import prune, require_files
+from muniment.cli.pruning import prune, require_plausible
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
@@ -25,11 +26,23 @@ from muniment.library.repository.documents import UNFINISHED, DocumentRepository
 from muniment.library.service.access import require_usable
 from muniment.library.service.registration import NewUpload, Registration, register
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
+from muniment.postgres.unit_of_work import Scope
 
 DEFAULT_COLLECTION = "Documents"
 _READ_BYTES = 1 << 20
 _LOOK_EVERY_S = 0.25
 _RULE = TypeAdapter(AccessRule)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Whether documents go whose files are gone, and whether even very many are believed gone."""
+
+    asked: bool = False
+    believed: bool = False
+
+
+KEEP_ALL = Removal()
 
 
 async def add(
@@ -43,12 +56,20 @@ async def add(
         bool,
         typer.Option("--prune", help="Delete documents whose files are gone from the folders."),
     ] = False,
+    remove_all: Annotated[
+        bool,
+        typer.Option(
+            "--prune-all",
+            help="Prune, even if a folder is empty now or more than half would be deleted.",
+        ),
+    ] = False,
 ) -> None:
     """Add files and folders; unchanged files are skipped, changed ones become a new version."""
     async with open_product(place) as product:
         rule = read_rule(product, access)
         async with working(product) as parsers:
-            report = await add_files(product, parsers, paths, collection, rule, remove=remove)
+            removal = Removal(asked=remove or remove_all, believed=remove_all)
+            report = await add_files(product, parsers, paths, collection, rule, removal)
     tell(report, Console(highlight=False))
     if report.failures:
         raise typer.Exit(1)
@@ -72,20 +93,21 @@ async def add_files(
     paths: Sequence[Path],
     collection: str | None = None,
     rule: AccessRule | None = None,
-    *,
-    remove: bool = False,
+    removal: Removal = KEEP_ALL,
 ) -> Report:
     """Register the files as an upload would, then wait until all of them are done."""
     offer = await parsers.offer()
     found = await asyncio.to_thread(find_files, paths, offer.media_types)
     wanted = DEFAULT_COLLECTION if collection is None else collection
     collection_id = await find_collection(product, wanted, make=True)
-    if remove:
-        await require_files(product, collection_id, found.empty)
+    if removal.asked and not removal.believed:
+        await require_plausible(product, collection_id, found.folders)
     report = Report(failures=list(found.refused), skipped=found.skipped)
     await _Adding(product, collection_id, rule, report).add_all(found.readable)
-    if remove:
-        report.outcomes["removed"] = await prune(product, collection_id, found.folders)
+    if removal.asked:
+        report.outcomes["removed"] = await prune(
+            product, collection_id, found.folders, believe=removal.believed
+        )
     return report
 
 
@@ -115,6 +137,7 @@ class _Adding:
         self._collection_id = collection_id
         self._rule = rule
         self._report = report
+        self._scope = Scope(product.principal.tenant_id, product.principal.names)
 
     async def add_all(self, files: Sequence[FoundFile]) -> None:
         """Add the files one after the other, then wait for the last of them."""
@@ -141,7 +164,7 @@ class _Adding:
             self._report.fail(file.name, f"it cannot be read: {error.strerror}")
             return
         if original.size == 0:
-            await self._product.shared.originals.delete(original.key)
+            await self._discard(original)
             self._report.fail(file.name, "the file is empty")
             return
         registration = await self._register(file, original)
@@ -155,17 +178,22 @@ class _Adding:
         try:
             async with session_of(self._product) as session:
                 registration = await register(session, principal, self._collection_id, upload)
-                # Said before the commit, whose answer may be lost: bytes that nobody speaks of are
-                # waste, but bytes that a committed document speaks of would be missed for ever.
+                # Said before the commit, whose answer may be lost: bytes that a committed document
+                # speaks of would be missed for ever, and those of a failed commit keep their row.
                 is_registered = True
         finally:
             if not is_registered:
-                await asyncio.shield(self._product.shared.originals.delete(original.key))
+                await self._discard(original)
         return registration
 
     async def _store(self, file: FoundFile) -> StoredOriginal:
         limit = int(self._product.settings.uploads.max_bytes)
-        return await self._product.shared.originals.put(_content(file), max_bytes=limit)
+        return await self._product.serving.intake.store(
+            self._scope, _content(file), max_bytes=limit
+        )
+
+    async def _discard(self, original: StoredOriginal) -> None:
+        await self._product.serving.intake.discard(self._scope, [original.key])
 
     async def _look(self) -> None:
         """See which documents have ended since the last look."""

@@ -52,7 +52,7 @@ async def _run(product: Product, dataset: Dataset, modes: tuple[Mode, ...]) -> l
     principal = await _somebody_alone(product)
     serving, shared = product.serving, product.shared
     async with open_worker(shared, product.urls) as working:
-        corpus = EvaluationCorpus(serving.transactions, shared.originals, working.worker)
+        corpus = EvaluationCorpus(serving.transactions, serving.intake, working.worker)
         evaluator = Evaluator(corpus, serving.search, serving.answers)
         with _progress() as progress:
             tasks = {}

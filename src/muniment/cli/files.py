@@ -51,8 +51,6 @@ class FoundFiles:
     """Name and reason."""
     folders: list[Path] = field(default_factory=list)
     """The folders that were named, and so looked through to the last file."""
-    empty: list[Path] = field(default_factory=list)
-    """Those of them in which there was no file of any kind."""
 
 
 def find_files(paths: Sequence[Path], accepted: Collection[str]) -> FoundFiles:
@@ -68,8 +66,6 @@ def find_files(paths: Sequence[Path], accepted: Collection[str]) -> FoundFiles:
         files = list(_walk(root))
         if root.is_dir():
             found.folders.append(root)
-            if not files:
-                found.empty.append(root)
         for file, name in files:
             if file not in seen:
                 seen.add(file)
@@ -109,6 +105,11 @@ def _walk(root: Path) -> Iterator[tuple[Path, str]]:
         below = file.relative_to(root)
         if file.is_file() and not _is_hidden(below):
             yield file, below.as_posix()
+
+
+def holds_files(folder: Path) -> bool:
+    """Tell whether there is any file below a folder, hidden ones aside. Blocks on the disk."""
+    return folder.is_dir() and any(True for _ in _walk(folder))
 
 
 def _is_shown(target: Path, root: Path) -> bool:

@@ -1,12 +1,19 @@
-"""Deleting documents whose files are gone: what `add --prune` does after adding."""
+"""Deleting documents whose files are gone: what `add --prune` does after adding.
+
+A disk that is not mounted looks like a folder whose files were all deleted. Where much would go at
+once nothing is believed: two rules refuse, and a person who knows better says `--prune-all`.
+"""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
 from muniment.cli.collections import session_of
+from muniment.cli.files import holds_files
 from muniment.cli.product import Product
 from muniment.kit.clock import SystemClock
 from muniment.kit.errors import MunimentError
@@ -18,47 +25,118 @@ from muniment.library.service.documents import DocumentService
 class FolderEmptyError(MunimentError):
     """A folder that documents came from holds no file: its disk is missing, more likely than not.
 
-    Whoever deleted all of its files can delete the documents one by one or with the collection.
+    Somebody who tidies up removes the folder with its files; what is not mounted leaves it empty.
     """
 
     code = "folder_empty"
     status = 409
     title = "The folder is empty"
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"There is no file in {folder}, and documents came from it; nothing is deleted.",
+            hint="Is its disk mounted, and may you read it? If its files shall be forgotten, add"
+            " with --prune-all.",
+        )
 
-async def require_files(product: Product, collection_id: UUID, empty: Sequence[Path]) -> None:
-    """Refuse to prune by folders without any file that documents came from.
 
-    Raises FolderEmptyError.
+class TooMuchGoneError(MunimentError):
+    """More than half of the documents that came from a folder would be deleted at once.
+
+    Whatever the reason, the wrong disk or a folder that was moved, it is rarely meant.
     """
-    if not empty:
-        return
-    for _, uri in await _editable(product, collection_id):
-        file = _file_of(uri)
-        folder = None if file is None else next((at for at in empty if at in file.parents), None)
-        if folder is not None:
-            raise FolderEmptyError(
-                f"There is no file in {folder}, and documents came from it; nothing is deleted.",
-                hint="Is its disk mounted, and may you read it? Else add without --prune.",
-            )
+
+    code = "too_much_gone"
+    status = 409
+    title = "More than half is gone"
+
+    def __init__(self, folder: Path, gone: int, known: int) -> None:
+        super().__init__(
+            f"Of the {known} documents that came from {folder}, the files of {gone} are gone;"
+            " nothing is deleted.",
+            hint="Is it the right disk, and all of it? If they shall be forgotten, add with"
+            " --prune-all.",
+        )
 
 
-async def prune(product: Product, collection_id: UUID, folders: Sequence[Path]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A document that came from a file below one of the folders."""
+
+    document_id: UUID
+    file: Path
+
+
+async def require_plausible(product: Product, collection_id: UUID, folders: Sequence[Path]) -> None:
+    """Refuse, before anything is added, what `prune` would refuse afterwards.
+
+    Raises FolderEmptyError and TooMuchGoneError.
+    """
+    known = await _known_below(product, collection_id, folders)
+    await asyncio.to_thread(_find_gone, known, folders, believe=False)
+
+
+async def prune(
+    product: Product, collection_id: UUID, folders: Sequence[Path], *, believe: bool
+) -> int:
     """Delete documents that were added from below the folders and have no file there any more.
 
     Documents that came otherwise, by an upload or from elsewhere, are left alone; so are those
-    that the user may not edit.
+    that the user may not edit. Raises FolderEmptyError and TooMuchGoneError, unless all that is
+    gone is to be believed.
     """
-    gone = [
-        document_id
-        for document_id, uri in await _editable(product, collection_id)
-        if await asyncio.to_thread(_is_gone, uri, folders)
-    ]
-    for document_id in gone:
+    known = await _known_below(product, collection_id, folders)
+    # Looked at anew, for a disk may have gone away while files were added.
+    gone = await asyncio.to_thread(_find_gone, known, folders, believe=believe)
+    for document in gone:
         async with session_of(product) as session:
             service = DocumentService(session, product.settings.identity.attributes, SystemClock())
-            await service.delete(product.principal, document_id, None)
+            await service.delete(product.principal, document.document_id, None)
     return len(gone)
+
+
+def _find_gone(known: Sequence[_Known], folders: Sequence[Path], *, believe: bool) -> list[_Known]:
+    gone = [document for document in known if _is_gone(document.file)]
+    if not believe:
+        _require_filled(gone, folders)
+        _require_few(gone, known, folders)
+    return gone
+
+
+def _require_filled(gone: Sequence[_Known], folders: Sequence[Path]) -> None:
+    """Refuse when the last folder that still stands above a file that is gone is empty."""
+    is_filled = cache(holds_files)
+    for document in gone:
+        folder = _last_standing(document.file, folders)
+        if not is_filled(folder):
+            raise FolderEmptyError(folder)
+
+
+def _require_few(gone: Sequence[_Known], known: Sequence[_Known], folders: Sequence[Path]) -> None:
+    for folder in folders:
+        all_of_it = sum(folder in document.file.parents for document in known)
+        lost = sum(folder in document.file.parents for document in gone)
+        if 2 * lost > all_of_it:
+            raise TooMuchGoneError(folder, lost, all_of_it)
+
+
+def _last_standing(file: Path, folders: Sequence[Path]) -> Path:
+    """Give the deepest folder on the way to a file that is there; in the end, the one named."""
+    for parent in file.parents:
+        if parent.is_dir() or parent in folders:
+            return parent
+    return file.parent
+
+
+async def _known_below(
+    product: Product, collection_id: UUID, folders: Sequence[Path]
+) -> list[_Known]:
+    found = []
+    for document_id, uri in await _editable(product, collection_id):
+        file = _file_of(uri)
+        if file is not None and any(folder in file.parents for folder in folders):
+            found.append(_Known(document_id, file))
+    return found
 
 
 async def _editable(product: Product, collection_id: UUID) -> list[tuple[UUID, str]]:
@@ -83,11 +161,8 @@ async def _editable(product: Product, collection_id: UUID) -> list[tuple[UUID, s
                 return found
 
 
-def _is_gone(uri: str, folders: Sequence[Path]) -> bool:
-    """Tell whether a file below the folders is certainly not there, not merely out of reach."""
-    file = _file_of(uri)
-    if file is None or not any(folder in file.parents for folder in folders):
-        return False
+def _is_gone(file: Path) -> bool:
+    """Tell whether a file is certainly not there, not merely out of reach."""
     try:
         file.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -15,8 +15,8 @@ from muniment.kit.etag import IfMatch
 from muniment.library.repository.documents import UNFINISHED
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
+from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload, register_all
-from muniment.ports.originals import Originals
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -41,12 +41,12 @@ class EvaluationCorpus:
     def __init__(
         self,
         transactions: Transactions,
-        originals: Originals,
+        intake: Intake,
         worker: WorksOffJobs,
         concurrency: int = 2,
     ) -> None:
         self._transactions = transactions
-        self._originals = originals
+        self._intake = intake
         self._worker = worker
         self._concurrency = concurrency
 
@@ -82,7 +82,7 @@ class EvaluationCorpus:
         ids: dict[UUID, str] = {}
         for first in range(0, len(wanted), _BATCH):
             batch = wanted[first : first + _BATCH]
-            uploads = [await self._upload(document) for document in batch]
+            uploads = [await self._upload(principal, document) for document in batch]
             async with self._session(principal) as session:
                 registered = await register_all(session, principal, collection_id, uploads)
             pairs = zip(registered, batch, strict=True)
@@ -90,9 +90,10 @@ class EvaluationCorpus:
             progress("upload", len(ids), len(wanted))
         return ids
 
-    async def _upload(self, document: CorpusDocument) -> NewUpload:
+    async def _upload(self, principal: Principal, document: CorpusDocument) -> NewUpload:
         content = document.content.encode("utf-8", "replace")
-        stored = await self._originals.put(_once(content), max_bytes=len(content))
+        scope = Scope(principal.tenant_id, principal.names)
+        stored = await self._intake.store(scope, _once(content), max_bytes=len(content))
         # A slash or a dot in a title would pass for a folder or a suffix.
         name = f"{document.name[:MAX_NAME].replace('/', ' ')}.txt"
         return NewUpload(name, "text/plain", stored, uri=document.uri)

@@ -28,6 +28,7 @@ from muniment.kit.state import from_state
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 CALLER_KEY = "muniment.caller"
+SESSION_KEY = "muniment.session"
 
 _log = structlog.get_logger(__name__)
 _read_authenticator = from_state("authenticator", Authenticator)
@@ -102,13 +103,24 @@ def required_permissions(dependant: Dependant) -> Iterator[Permission]:
 
 
 async def unit_of_work(
+    connection: HTTPConnection,
     caller: CurrentCaller,
     transactions: Annotated[Transactions, Depends(from_state("transactions", Transactions))],
 ) -> AsyncIterator[AsyncSession]:
     """Open the transaction of a request, as its caller; it commits once, after the handler."""
     principal = caller.principal
     async with transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
+        connection.scope[SESSION_KEY] = session
         yield session
+
+
+def session_of(connection: HTTPConnection) -> AsyncSession | None:
+    """Give the transaction of a request, if its handler has asked for one; open until it commits.
+
+    For what surrounds a handler and has to be committed with it.
+    """
+    session = connection.scope.get(SESSION_KEY)
+    return session if isinstance(session, AsyncSession) else None
 
 
 Session = Annotated[AsyncSession, Depends(unit_of_work, scope="function")]

@@ -4,8 +4,9 @@ After the IETF draft httpapi-idempotency-key-header-07: a key belongs to one cal
 and stands for one body. The first request takes a lease on it; its answer is kept and given again
 for a day. A lease that ran out is one of a request that died: whoever comes next takes it over.
 
-A process that is killed between the commit of the work and the keeping of its answer leaves work
-that a repeated request does again. Nothing less than one transaction for both would be exact.
+The answer to work is kept in the transaction of the work (`finish_within`): both are there or
+neither, whoever is killed and whatever becomes of the answer to a COMMIT. Where that outcome is not
+known, the row knows it: giving the lease back waits for the transaction that has written to it.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +24,8 @@ from muniment.identity.errors import IdempotencyInProgressError, IdempotencyKeyR
 from muniment.identity.models import IdempotencyKey
 from muniment.identity.principal import Principal
 from muniment.postgres.unit_of_work import Scope, Transactions
+
+_log = structlog.get_logger(__name__)
 
 KEPT_FOR: Final = timedelta(hours=24)
 LEASE: Final = timedelta(seconds=60)
@@ -67,7 +71,7 @@ def fingerprint_of(*parts: bytes) -> bytes:
 
 
 class IdempotencyStore:
-    """Keeps keys and answers, each step in a short transaction of its own.
+    """Keeps keys and answers; the lease, and what is no answer to work, in short transactions.
 
     One of the named exceptions of docs/decisions/0002: the lease must be seen by others while the
     request still runs, and must not vanish with it.
@@ -99,16 +103,44 @@ class IdempotencyStore:
             raise IdempotencyInProgressError
         return Replay(KeptAnswer(row.status, row.headers or {}, row.body or b""))
 
+    async def finish_within(
+        self, session: AsyncSession, ticket: Ticket, answer: KeptAnswer
+    ) -> None:
+        """Keep the answer in the transaction of the work that it speaks of.
+
+        Raises IdempotencyInProgressError when the lease was taken over: then the work is another
+        request's, and that of this transaction must not be committed.
+        """
+        if not await _keep(session, ticket, answer):
+            raise IdempotencyInProgressError
+
     async def finish(self, ticket: Ticket, answer: KeptAnswer) -> None:
-        """Keep the answer; one that comes after the lease was taken over is dropped."""
-        values = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+        """Keep an answer that no work stands behind, such as a refusal.
+
+        One that comes after the lease was taken over is dropped.
+        """
         async with self._transactions.begin(ticket.scope) as session:
-            await session.execute(update(IdempotencyKey).where(_held_by(ticket)).values(values))
+            await _keep(session, ticket, answer)
 
     async def abandon(self, ticket: Ticket) -> None:
-        """Give the lease back, so that the same request may be tried again at once."""
-        async with self._transactions.begin(ticket.scope) as session:
-            await session.execute(delete(IdempotencyKey).where(_held_by(ticket)))
+        """Give the lease back, so that the same request may be tried again at once.
+
+        An answer that was kept after all stays: where the commit of the work may still be under
+        way, its lock on the row is waited for. Called after a failure, so that its own is only
+        logged: the key stays taken then until the lease ends.
+        """
+        try:
+            async with self._transactions.begin(ticket.scope) as session:
+                await session.execute(delete(IdempotencyKey).where(_held_by(ticket)))
+        except Exception:  # noqa: BLE001 # boundary: what broke the request is what counts
+            _log.warning("idempotency_key_stays_taken", route=ticket.route, exc_info=True)
+
+
+async def _keep(session: AsyncSession, ticket: Ticket, answer: KeptAnswer) -> bool:
+    values = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+    statement = update(IdempotencyKey).where(_held_by(ticket)).values(values)
+    kept = await session.execute(statement.returning(IdempotencyKey.key))
+    return kept.one_or_none() is not None
 
 
 async def purge_expired(transactions: Transactions) -> int:

@@ -1,12 +1,14 @@
 """Routes that may be called twice: the `Idempotency-Key` of creating requests, over HTTP.
 
 A router that creates uses `IdempotentRoute` as its `route_class` and names `ACCEPTS_KEY` in the
-`dependencies` of the creating route. The route keeps its answer after the transaction of the
-request has committed and before the first byte leaves.
+`dependencies` of the creating route. The answer to what was created is kept in the transaction of
+the request; a refusal, after which there is none, in one of its own. Both happen before the first
+byte of the answer leaves.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -20,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
-from muniment.identity.dependencies import authenticated, required_permissions
+from muniment.identity.dependencies import authenticated, required_permissions, session_of
 from muniment.identity.idempotency import (
     KEY_PATTERN,
     MAX_KEY_LENGTH,
@@ -38,6 +40,8 @@ REPLAY_HEADER: Final = "Idempotent-Replay"
 _KEPT_HEADERS: Final = frozenset({"content-type", "location", "etag"})
 _KEPT_REFUSALS: Final = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 """What rules said about the request itself; rights, load and faults may be others next time."""
+
+_ATTEMPT_KEY: Final = "muniment.idempotent_attempt"
 
 _log = structlog.get_logger(__name__)
 _read_store = from_state("idempotency", IdempotencyStore)
@@ -69,8 +73,35 @@ def accepts_key(dependant: Dependant) -> bool:
     return any(dependency.call is declare_idempotency_key for dependency in dependant.dependencies)
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """A request that runs under a key."""
+
+    store: IdempotencyStore
+    ticket: Ticket
+    is_kept: bool = False
+    """The answer was written in the transaction of the work, and stands if that was committed."""
+
+
 class IdempotentRoute(APIRoute):
     """A route that answers a repeated request with its first answer."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+        """Keep the answer when it is made: the transaction of the request is still open then."""
+        handler = super().get_route_handler()
+
+        async def handle_once(request: Request) -> Response:
+            response = await handler(request)
+            attempt, session = request.scope.get(_ATTEMPT_KEY), session_of(request)
+            is_success = _is_success(response.status_code)
+            if isinstance(attempt, _Attempt) and session is not None and is_success:
+                answer = _kept(response.status_code, response.headers, bytes(response.body))
+                await attempt.store.finish_within(session, attempt.ticket, answer)
+                attempt.is_kept = True
+            return response
+
+        return handle_once
 
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,19 +121,20 @@ class IdempotentRoute(APIRoute):
         if isinstance(begun, Replay):
             await _as_response(begun.answer)(scope, receive, send)
             return
-        answer = await self._run(store, begun, scope, _Body(body, receive))
+        answer = await self._run(_Attempt(store, begun), scope, _Body(body, receive))
         await answer.send(send)
 
-    async def _run(
-        self, store: IdempotencyStore, ticket: Ticket, scope: Scope, body: "_Body"
-    ) -> "_Recording":
+    async def _run(self, attempt: _Attempt, scope: Scope, body: "_Body") -> "_Recording":
+        store, ticket = attempt.store, attempt.ticket
         recording = _Recording()
         try:
-            await super().handle(scope, body.receive, recording.record)
+            await super().handle({**scope, _ATTEMPT_KEY: attempt}, body.receive, recording.record)
         except Exception:  # boundary: passed on; a failed request must not hold its key
             _log.warning("idempotent_request_broke", route=self.name)
             await store.abandon(ticket)
             raise
+        if recording.is_success and attempt.is_kept:
+            return recording
         if recording.may_be_kept:
             await store.finish(ticket, recording.kept())
         else:
@@ -151,22 +183,32 @@ class _Recording:
             await send(message)
 
     @property
+    def is_success(self) -> bool:
+        """Tell whether the work was done and committed."""
+        return _is_success(self._start()[0])
+
+    @property
     def may_be_kept(self) -> bool:
         """Tell whether the same request would get the same answer again."""
         status, headers = self._start()
-        is_done = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
-        return is_done or (status in _KEPT_REFUSALS and "retry-after" not in headers)
+        is_rule = status in _KEPT_REFUSALS and "retry-after" not in headers
+        return is_rule or self.is_success
 
     def kept(self) -> KeptAnswer:
         """Give the part of the answer that is kept."""
         status, headers = self._start()
         body = b"".join(message.get("body", b"") for message in self._messages)
-        return KeptAnswer(status, _kept_headers(headers.items()), body)
+        return _kept(status, headers, body)
 
     def _start(self) -> tuple[int, Headers]:
         start = self._messages[0]
         return start["status"], Headers(raw=start["headers"])
 
 
-def _kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name: value for name, value in headers if name in _KEPT_HEADERS}
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _kept(status: int, headers: Headers, body: bytes) -> KeptAnswer:
+    kept = {name: value for name, value in headers.items() if name in _KEPT_HEADERS}
+    return KeptAnswer(status, kept, body)

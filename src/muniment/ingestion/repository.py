@@ -1,13 +1,14 @@
 """What ingestion reads and writes of documents, as the worker role and for one tenant."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Update, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from muniment.index.repository import HeldDocument
-from muniment.library.models import Collection, Document, DocumentVersion
+from muniment.library.models import Collection, Document, DocumentVersion, PendingOriginal
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,27 @@ class IngestionRepository:
         await self._remove_emptied_collection(row.collection_id)
         return True
 
+    async def take_abandoned(self, tenant_id: int, grace: timedelta) -> list[str]:
+        """Strike out the originals that have waited too long; name those that no version has.
+
+        What a registration or another sweep holds just now is passed over.
+        """
+        expired = await self._session.scalars(
+            select(PendingOriginal.key)
+            .where(PendingOriginal.tenant_id == tenant_id, _waits_longer_than(grace))
+            .with_for_update(skip_locked=True)
+        )
+        keys = set(expired)
+        if not keys:
+            return []
+        await self._session.execute(delete(PendingOriginal).where(PendingOriginal.key.in_(keys)))
+        # Asked after the rows are locked: nobody can register one of them any more, and one that
+        # was registered in spite of its row would be somebody's document.
+        registered = await self._session.scalars(
+            select(DocumentVersion.original_key).where(DocumentVersion.original_key.in_(keys))
+        )
+        return sorted(keys.difference(registered))
+
     async def _remove_emptied_collection(self, collection_id: UUID) -> None:
         await self._session.execute(
             delete(Collection)
@@ -185,3 +207,15 @@ def _change(document_id: UUID, number: int, **values: str | float | bool | None)
         .where(Document.deleted_at.is_(None))
         .values(**values, updated_at=func.now())
     )
+
+
+async def find_abandoning_tenants(session: AsyncSession, grace: timedelta) -> list[int]:
+    """Name the tenants that have originals which have waited too long; bound to no tenant."""
+    found = await session.scalars(
+        select(PendingOriginal.tenant_id).where(_waits_longer_than(grace)).distinct()
+    )
+    return list(found)
+
+
+def _waits_longer_than(grace: timedelta) -> ColumnElement[bool]:
+    return PendingOriginal.stored_at < func.now() - grace

@@ -1,12 +1,12 @@
 """What the routes of the library ask for, as `Annotated` aliases."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Query
 from starlette.requests import ClientDisconnect, Request
 
-from muniment.identity.dependencies import Session, requires
+from muniment.identity.dependencies import CurrentPrincipal, Session, requires
 from muniment.identity.idempotency import KEY_PATTERN, MAX_KEY_LENGTH
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
@@ -54,6 +54,21 @@ Documents = Annotated[DocumentService, Depends(_documents)]
 Contents = Annotated[ContentService, Depends(from_state("contents", ContentService))]
 Progress = Annotated[ProgressService, Depends(from_state("progress", ProgressService))]
 Uploads = Annotated[UploadService, Depends(from_state("uploads", UploadService))]
+
+
+async def _hold_stream_place(
+    principal: CurrentPrincipal, progress: Progress
+) -> AsyncIterator[None]:
+    with progress.place(principal):
+        yield
+
+
+TAKES_STREAM_PLACE: Final = Depends(_hold_stream_place, scope="request")
+"""Put into the `dependencies` of a route that answers with an event stream.
+
+The framework closes what has the scope of a request after the answer, however that ended: with the
+last event, because the client went away, or because the server stops.
+"""
 
 
 async def _criteria(

@@ -7,6 +7,7 @@ from muniment.kit.errors import (
     ForbiddenError,
     InvalidInputError,
     MalformedRequestError,
+    MunimentError,
     NotFoundError,
     UnsupportedMediaTypeError,
 )
@@ -127,6 +128,21 @@ class NotFailedError(ConflictError):
         super().__init__(f"The document is {status}; only one that failed can be tried again.")
 
 
+class TooManyStreamsError(MunimentError):
+    """The caller follows as many documents and collections at once as one user may."""
+
+    code = "too_many_streams"
+    status = 429
+    title = "Too many event streams are open"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"You have {most} event streams open already, which is as many as one user may have.",
+            hint="Close one, or follow a whole collection with one stream.",
+            headers={"Retry-After": "5"},
+        )
+
+
 class TextNotReadyError(ConflictError):
     """The text of this version has not been read yet."""
 
@@ -194,6 +210,19 @@ class UploadTooLargeError(ContentTooLargeError):
 
     code = "upload_too_large"
     title = "The upload is too large"
+
+
+class UploadOverdueError(ConflictError):
+    """The upload took so long that what it had stored was taken for abandoned and removed."""
+
+    code = "upload_overdue"
+    title = "The upload took too long"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The upload took so long that its first bytes were cleared away; nothing was kept.",
+            hint="Send it again, in smaller parts; `uploads.abandoned_after` is the time allowed.",
+        )
 
 
 class UnsupportedDocumentError(UnsupportedMediaTypeError):

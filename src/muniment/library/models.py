@@ -127,6 +127,20 @@ class Document(Base):
     deleted_at: Mapped[datetime | None]
 
 
+class PendingOriginal(Base):
+    """A key under which bytes are stored, or about to be, for a document that is not there yet.
+
+    Committed before the first byte and removed with the commit of the document: whatever a killed
+    process has stored for nobody, a row speaks of (`service/intake.py`).
+    """
+
+    __tablename__ = "pending_original"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class DocumentVersion(Base):
     """The bytes of a document at one time, and the canonical text that was read from them.
 

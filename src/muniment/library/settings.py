@@ -1,6 +1,23 @@
 """Settings of the library."""
 
+from datetime import timedelta
+
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+from muniment.kit.durations import Duration
+
+
+class EventSettings(BaseModel):
+    """How many event streams there may be; each of them asks the database once a second."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_streams: int = Field(
+        default=20,
+        ge=1,
+        description="Event streams that one user may have open at once in one process; more get"
+        " 429.",
+    )
 
 
 class UploadSettings(BaseModel):
@@ -16,4 +33,11 @@ class UploadSettings(BaseModel):
     )
     max_request_bytes: ByteSize = Field(
         default=ByteSize(2**30), ge=1, description="Largest request; larger ones get 413 at once."
+    )
+    abandoned_after: Duration = Field(
+        default=timedelta(hours=24),
+        ge=timedelta(minutes=1),
+        description="Age from which stored bytes without a document count as left behind by a"
+        " killed process, and are removed. Must exceed the longest upload: one that still runs"
+        " by then gets 409.",
     )

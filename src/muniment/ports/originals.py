@@ -42,10 +42,16 @@ class OriginalsFullError(UnavailableError):
 class Originals(Protocol):
     """Keeps bytes durably under opaque keys."""
 
-    async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
-        """Store a stream; when this returns the bytes survive a power cut.
+    def new_key(self) -> str:
+        """Choose the key of bytes that are to be stored; it is written down before they are."""
+        ...
 
-        Raises OriginalTooLargeError.
+    async def put(
+        self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int
+    ) -> StoredOriginal:
+        """Store a stream under a new key; when this returns the bytes survive a power cut.
+
+        Raises OriginalTooLargeError, and OriginalMissingError if `delete` took it away meanwhile.
         """
         ...
 
@@ -58,7 +64,10 @@ class Originals(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove the bytes; no error when they are gone already."""
+        """Remove the bytes, and what a `put` that never ended has left under the key.
+
+        No error when nothing is there.
+        """
         ...
 
 

@@ -34,7 +34,7 @@ class TestFiles:
     async def test_are_for_the_owner_alone(
         self, originals: FilesystemOriginals, tmp_path: Path
     ) -> None:
-        await originals.put(stream(b"secret"), max_bytes=10)
+        await originals.put(originals.new_key(), stream(b"secret"), max_bytes=10)
         [file] = files_in(tmp_path)
         assert file.stat().st_mode & 0o777 == 0o600
         folders = [file.parent, file.parent.parent, tmp_path / "originals"]
@@ -43,7 +43,7 @@ class TestFiles:
     async def test_are_spread_over_folders(
         self, originals: FilesystemOriginals, tmp_path: Path
     ) -> None:
-        key = (await originals.put(stream(b"x"), max_bytes=10)).key
+        key = (await originals.put(originals.new_key(), stream(b"x"), max_bytes=10)).key
         assert (tmp_path / "originals" / key[:2] / key[2:4] / key).is_file()
 
 
@@ -52,14 +52,14 @@ class TestNothingIsLeft:
         self, originals: FilesystemOriginals, tmp_path: Path
     ) -> None:
         with pytest.raises(OriginalTooLargeError):
-            await originals.put(stream(b"123456"), max_bytes=5)
+            await originals.put(originals.new_key(), stream(b"123456"), max_bytes=5)
         assert files_in(tmp_path) == []
 
     async def test_of_a_stream_that_breaks_off(
         self, originals: FilesystemOriginals, tmp_path: Path
     ) -> None:
         with pytest.raises(ConnectionResetError):
-            await originals.put(broken_stream(b"half"), max_bytes=5)
+            await originals.put(originals.new_key(), broken_stream(b"half"), max_bytes=5)
         assert files_in(tmp_path) == []
 
     async def test_of_a_cancelled_request(
@@ -73,12 +73,37 @@ class TestNothingIsLeft:
                 started.set()
 
         async def put() -> None:
-            await originals.put(endless(), max_bytes=1 << 40)
+            await originals.put(originals.new_key(), endless(), max_bytes=1 << 40)
 
         async with asyncio.TaskGroup() as group:
             task = group.create_task(put())
             await started.wait()
             task.cancel()
+        assert files_in(tmp_path) == []
+
+    async def test_of_a_put_that_never_ended(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        key = originals.new_key()
+        await originals.put(key, stream(b"content"), max_bytes=10)
+        [final] = files_in(tmp_path)
+        final.rename(final.with_name(f".{key}.part"))
+        await originals.delete(key)
+        assert files_in(tmp_path) == []
+
+    async def test_of_what_was_deleted_while_it_came(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        await self.test_of_a_put_that_never_ended(originals, tmp_path)
+        key = originals.new_key()
+
+        async def swept_away() -> AsyncIterator[bytes]:
+            yield b"a" * 2_000_000
+            assert len(files_in(tmp_path)) == 1
+            await originals.delete(key)
+
+        with pytest.raises(OriginalMissingError):
+            await originals.put(key, swept_away(), max_bytes=10_000_000)
         assert files_in(tmp_path) == []
 
     async def test_of_a_full_disk(
@@ -92,7 +117,7 @@ class TestNothingIsLeft:
 
         monkeypatch.setattr(os, "write", refuse)
         with pytest.raises(OriginalsFullError) as refused:
-            await originals.put(stream(b"content"), max_bytes=10)
+            await originals.put(originals.new_key(), stream(b"content"), max_bytes=10)
         assert refused.value.status == 507
         assert files_in(tmp_path) == []
 

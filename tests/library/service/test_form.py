@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from muniment.kit.errors import MunimentError
 from muniment.library.errors import (
@@ -20,7 +21,10 @@ from muniment.library.service.form import (
     UploadFormReader,
     read_name,
 )
+from muniment.library.service.intake import Intake
 from muniment.library.settings import UploadSettings
+from muniment.ports.originals import StoredOriginal
+from muniment.postgres.unit_of_work import Scope
 from tests.support.fake_originals import FakeOriginals
 
 SETTINGS = UploadSettings.model_validate(
@@ -44,6 +48,19 @@ async def pieces(body: bytes, size: int) -> AsyncIterator[bytes]:
         yield body[start : start + size]
 
 
+class StraightIn(Intake):
+    """Stores bytes without a word to any database."""
+
+    def __init__(self, originals: FakeOriginals) -> None:
+        self._store = originals
+
+    @override
+    async def store(
+        self, scope: Scope, chunks: AsyncIterator[bytes], *, max_bytes: int
+    ) -> StoredOriginal:
+        return await self._store.put(self._store.new_key(), chunks, max_bytes=max_bytes)
+
+
 class Reading:
     """One form on its way in, and the store that it fills."""
 
@@ -53,7 +70,11 @@ class Reading:
 
     async def take(self, *parts: Part, size: int = 1000, boundary: str = "edge") -> ReceivedForm:
         reader = UploadFormReader(
-            self.originals, SETTINGS, ["text/plain", "text/markdown"], {"clearance": "int"}
+            StraightIn(self.originals),
+            Scope(1),
+            SETTINGS,
+            ["text/plain", "text/markdown"],
+            {"clearance": "int"},
         )
         content_type = f"multipart/form-data; boundary={boundary}"
         body = body_of(parts, boundary)
@@ -64,7 +85,7 @@ class Reading:
         with pytest.raises(kind) as caught:
             await self.take(*parts)
         # Whatever was stored by then is known, so that it can be removed.
-        assert {original.key for original in self.form.originals()} == set(self.originals.files)
+        assert set(self.form.keys()) == set(self.originals.files)
         return caught.value
 
 
@@ -139,9 +160,9 @@ class TestForm:
         content = b"text " + content.replace(b"\0", b" ").replace(b"--edge", b"")
         reading = Reading()
         form = await reading.take(("file", "a.txt", content), size=size)
-        [original] = form.originals()
-        assert reading.originals.files[original.key] == content
-        assert original.size == len(content)
+        [upload] = form.uploads()
+        assert reading.originals.files[upload.original.key] == content
+        assert upload.original.size == len(content)
 
 
 class TestFingerprint:

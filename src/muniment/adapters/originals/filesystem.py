@@ -1,8 +1,9 @@
 """Originals as files in a folder: synced to disk before anybody relies on them.
 
 A stream goes to a temporary file beside its final place, is synced, renamed, and the folder is
-synced: after that a power cut leaves the whole file, before it nothing that has a key. Keys are
-random and decide the place alone; the name that a person gave a file never touches the disk.
+synced: after that a power cut leaves the whole file, before it nothing but the temporary one, which
+whoever knows the key can remove. Keys are random and decide the place alone; the name that a person
+gave a file never touches the disk.
 """
 
 import asyncio
@@ -51,9 +52,18 @@ class FilesystemOriginals:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    async def put(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
-        """Store a stream. Raises OriginalTooLargeError and OriginalsFullError."""
-        key = token_hex(16)
+    def new_key(self) -> str:
+        """Choose a key that nobody can guess or meet by accident."""
+        return token_hex(16)
+
+    async def put(
+        self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int
+    ) -> StoredOriginal:
+        """Store a stream.
+
+        Raises OriginalTooLargeError, OriginalsFullError, and OriginalMissingError if it was
+        deleted while it came.
+        """
         incoming = await _full_told(_Incoming.open, self._path(key), self._root)
         try:
             size = 0
@@ -88,7 +98,7 @@ class FilesystemOriginals:
                 yield block
 
     async def delete(self, key: str) -> None:
-        """Remove the bytes; no error when they are gone already."""
+        """Remove the bytes and an unfinished file; no error when nothing is there."""
         await asyncio.to_thread(_remove, self._path(key))
 
     def _path(self, key: str) -> Path:
@@ -116,7 +126,7 @@ class _Incoming:
     def open(cls, final: Path, root: Path) -> "_Incoming":
         """Make the temporary file, and the folders above it."""
         _make_folders(final.parent, root)
-        temporary = final.with_name(f".{final.name}.part")
+        temporary = _unfinished(final)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         return cls(os.open(temporary, flags, 0o600), temporary, final)
 
@@ -133,7 +143,10 @@ class _Incoming:
         with self._lock:
             os.fsync(self._open_descriptor())
             self._close()
-            self._temporary.rename(self._final)
+            try:
+                self._temporary.rename(self._final)
+            except FileNotFoundError:
+                raise OriginalMissingError from None
             _sync_folder(self._final.parent)
             return self._digest.hexdigest()
 
@@ -201,10 +214,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _unfinished(final: Path) -> Path:
+    return final.with_name(f".{final.name}.part")
+
+
 def _remove(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        path.unlink()
-        _sync_folder(path.parent)
+    # The unfinished file first: if it gets its name before, it is gone with that, and if it would
+    # get it afterwards, it has nothing to give a name to.
+    for each in (_unfinished(path), path):
+        with suppress(FileNotFoundError):
+            each.unlink()
+            _sync_folder(each.parent)
 
 
 def create(settings: FilesystemSettings) -> Originals:

@@ -10,11 +10,18 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from muniment.identity.errors import GUARD_ERRORS
 from muniment.kit.problems import problem_responses
-from muniment.library.dependencies import CanReadDocuments, Contents, Documents, Progress
+from muniment.library.dependencies import (
+    TAKES_STREAM_PLACE,
+    CanReadDocuments,
+    Contents,
+    Documents,
+    Progress,
+)
 from muniment.library.errors import (
     CollectionNotFoundError,
     OriginalGoneError,
     TextNotReadyError,
+    TooManyStreamsError,
     VersionNotFoundError,
 )
 from muniment.library.router.collections import CollectionId
@@ -81,7 +88,8 @@ async def download_content(
     "/documents/{document_id}/events",
     summary="Follow a document",
     response_class=StreamingResponse,
-    responses={**_EVENTS, **problem_responses(*READ_ERRORS)},
+    dependencies=[TAKES_STREAM_PLACE],
+    responses={**_EVENTS, **problem_responses(*READ_ERRORS, TooManyStreamsError)},
 )
 async def follow_document(
     document_id: DocumentId, principal: CanReadDocuments, progress: Progress
@@ -95,7 +103,11 @@ async def follow_document(
     "/collections/{collection_id}/events",
     summary="Follow the documents of a collection",
     response_class=StreamingResponse,
-    responses={**_EVENTS, **problem_responses(*GUARD_ERRORS, CollectionNotFoundError)},
+    dependencies=[TAKES_STREAM_PLACE],
+    responses={
+        **_EVENTS,
+        **problem_responses(*GUARD_ERRORS, CollectionNotFoundError, TooManyStreamsError),
+    },
 )
 async def follow_collection(
     collection_id: CollectionId, principal: CanReadDocuments, progress: Progress

@@ -17,6 +17,7 @@ from muniment.library.errors import (
     MalformedUploadError,
     NotAnEditorError,
     UnsupportedDocumentError,
+    UploadOverdueError,
     UploadTooLargeError,
 )
 from muniment.library.router.collections import CollectionId
@@ -88,6 +89,7 @@ _FORM: Final[dict[str, Any]] = {
         AttributeNotUsableError,
         EmptyFileError,
         AccessLocksYouOutError,
+        UploadOverdueError,
         UploadTooLargeError,
         UnsupportedDocumentError,
         OriginalsFullError,

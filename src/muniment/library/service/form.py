@@ -19,10 +19,12 @@ from muniment.library.metadata import METADATA, MetadataJson
 from muniment.library.multipart import MultipartReader, PartHead
 from muniment.library.schemas.fields import DocumentName, DocumentUri
 from muniment.library.service.access import AttributeTypes, require_usable
+from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload
 from muniment.library.settings import UploadSettings
 from muniment.ports.media_types import HEAD_BYTES, media_type_for
-from muniment.ports.originals import Originals, OriginalTooLargeError, StoredOriginal
+from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
+from muniment.postgres.unit_of_work import Scope
 
 MAX_FIELD_BYTES: Final = 64 * 1024
 _FIELDS: Final = ("access", "metadata", "uri")
@@ -52,9 +54,9 @@ class ReceivedForm:
     uri: str | None = None
     is_registered: bool = False
 
-    def originals(self) -> list[StoredOriginal]:
-        """Give what was stored."""
-        return [file.original for file in self.files]
+    def keys(self) -> list[str]:
+        """Name what was stored."""
+        return [file.original.key for file in self.files]
 
     def uploads(self) -> list[NewUpload]:
         """Give the files with what was said about all of them."""
@@ -85,12 +87,14 @@ class UploadFormReader:
 
     def __init__(
         self,
-        originals: Originals,
+        intake: Intake,
+        scope: Scope,
         settings: UploadSettings,
         media_types: Sequence[str],
         attributes: AttributeTypes,
     ) -> None:
-        self._originals = originals
+        self._intake = intake
+        self._scope = scope
         self._settings = settings
         self._media_types = tuple(media_types)
         self._attributes = attributes
@@ -134,8 +138,8 @@ class UploadFormReader:
 
     async def _store(self, name: str, start: bytes, rest: AsyncIterator[bytes]) -> StoredOriginal:
         try:
-            return await self._originals.put(
-                _joined(start, rest), max_bytes=self._settings.max_bytes
+            return await self._intake.store(
+                self._scope, _joined(start, rest), max_bytes=self._settings.max_bytes
             )
         except OriginalTooLargeError as error:
             raise UploadTooLargeError(

@@ -5,8 +5,9 @@ document, sees the stream end. No transaction is open between two reads.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
@@ -17,12 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.identity.principal import Principal
 from muniment.identity.repository import is_active
 from muniment.kit.clock import Clock
-from muniment.library.errors import CollectionNotFoundError, DocumentNotFoundError
+from muniment.library.errors import (
+    CollectionNotFoundError,
+    DocumentNotFoundError,
+    TooManyStreamsError,
+)
 from muniment.library.models import Document
 from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import UNFINISHED, DocumentRepository
 from muniment.library.schemas.documents import ProgressRead
 from muniment.library.service.presentation import present_progress
+from muniment.library.settings import EventSettings
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 Changes: TypeAlias = AsyncIterator[list[ProgressRead]]
@@ -38,17 +44,35 @@ class ProgressService:
         self,
         transactions: Transactions,
         clock: Clock,
+        settings: EventSettings,
         *,
         interval: timedelta = timedelta(seconds=1),
     ) -> None:
         self._transactions = transactions
         self._clock = clock
+        self._settings = settings
         self._interval = interval
+        self._open: Counter[UUID] = Counter()
+        """Streams of each account in this process; who has none is not in it."""
 
     @property
     def interval(self) -> timedelta:
         """How long the pause between two reads is."""
         return self._interval
+
+    @contextmanager
+    def place(self, principal: Principal) -> Iterator[None]:
+        """Hold one of the caller's places while a stream is open. Raises TooManyStreamsError."""
+        account, most = principal.user_id, self._settings.max_streams
+        if self._open[account] >= most:
+            raise TooManyStreamsError(most)
+        self._open[account] += 1
+        try:
+            yield
+        finally:
+            self._open[account] -= 1
+            if not self._open[account]:
+                del self._open[account]
 
     async def follow_document(self, principal: Principal, document_id: UUID) -> Changes:
         """Follow one document to its end. Raises DocumentNotFoundError before anything is sent."""

@@ -1,7 +1,8 @@
 """How stored originals become documents: the one way in, for HTTP, command line and evaluation.
 
-The caller stores the bytes first (`Originals.put`) and registers them then, in a transaction that
-holds everything: the document, the version and the job that reads it, or nothing.
+The caller stores the bytes first (`Intake.store`) and registers them then, in a transaction that
+holds everything: the document, the version, the job that reads it and the end of the row that spoke
+of the bytes until now, or nothing.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
 from muniment.library.access_rules import AccessRule
-from muniment.library.errors import CollectionNotFoundError, NotAnEditorError
+from muniment.library.errors import (
+    CollectionNotFoundError,
+    NotAnEditorError,
+    UploadOverdueError,
+)
 from muniment.library.metadata import MetadataJson
 from muniment.library.models import Document, DocumentVersion
 from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import DocumentRepository, identity_lock_key
+from muniment.library.repository.pending import PendingOriginals
 from muniment.library.service.access import (
     apply_rule,
     replace_rule,
@@ -80,7 +86,8 @@ async def register(
 ) -> Registration:
     """Make an upload a document, a new version of one, or find that it is there already.
 
-    Raises CollectionNotFoundError, NotAnEditorError and AccessLocksYouOutError.
+    Raises CollectionNotFoundError, NotAnEditorError, AccessLocksYouOutError and
+    UploadOverdueError.
     """
     [registration] = await register_all(session, principal, collection_id, [upload])
     return registration
@@ -91,6 +98,7 @@ async def register_all(
 ) -> list[Registration]:
     """Register several uploads at once: all of them or none."""
     await require_editor(session, principal, collection_id)
+    await _take_over_originals(session, uploads)
     repository = DocumentRepository(session)
     # In one order everywhere, so that two requests with the same files never wait in a circle.
     for identity in sorted(
@@ -100,6 +108,14 @@ async def register_all(
         await repository.lock_identity(collection_id, identity)
     one = _Registrar(session, repository, principal, collection_id)
     return [await one.register(upload) for upload in uploads]
+
+
+async def _take_over_originals(session: AsyncSession, uploads: list[NewUpload]) -> None:
+    # A row that is gone belongs to bytes that are, or soon will be. One that a sweep looks at just
+    # now is waited for; one that is taken here, a sweep passes over.
+    keys = {upload.original.key for upload in uploads}
+    if await PendingOriginals(session).remove(keys) != keys:
+        raise UploadOverdueError
 
 
 class _Registrar:

@@ -1,15 +1,13 @@
 """Uploads: a form is streamed to the store of originals and then registered, all or nothing.
 
 Three steps, as everywhere where bytes flow: a short transaction asks whether the caller may add;
-no transaction while the client sends; one transaction registers everything that came.
+no transaction while the client sends, but for a short one before each file, which writes down what
+is about to be stored; one transaction registers everything that came.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
-
-import structlog
 
 from muniment.identity.idempotency import (
     IdempotencyStore,
@@ -24,14 +22,13 @@ from muniment.library.repository.documents import DocumentView
 from muniment.library.schemas.documents import UploadedDocuments
 from muniment.library.service.access import AttributeTypes
 from muniment.library.service.form import ReceivedForm, UploadFormReader
+from muniment.library.service.intake import Intake
 from muniment.library.service.presentation import present_document
-from muniment.library.service.registration import register_all, require_editor
+from muniment.library.service.registration import Registration, register_all, require_editor
 from muniment.library.settings import UploadSettings
-from muniment.ports.originals import Originals
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 ROUTE = "upload_documents"
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +47,14 @@ class UploadService:
     def __init__(
         self,
         transactions: Transactions,
-        originals: Originals,
+        intake: Intake,
         idempotency: IdempotencyStore,
         settings: UploadSettings,
         media_types: Sequence[str],
         attributes: AttributeTypes,
     ) -> None:
         self._transactions = transactions
-        self._originals = originals
+        self._intake = intake
         self._idempotency = idempotency
         self._settings = settings
         self._media_types = tuple(sorted(media_types))
@@ -82,18 +79,19 @@ class UploadService:
         form = ReceivedForm()
         try:
             reader = UploadFormReader(
-                self._originals, self._settings, self._media_types, self._attributes
+                self._intake, scope, self._settings, self._media_types, self._attributes
             )
             await reader.read(body.content_type, body.open(), form)
             return await self._register(principal, collection_id, form, body.idempotency_key)
         finally:
-            await self._discard(form)
+            if not form.is_registered:
+                await self._intake.discard(scope, form.keys())
 
     async def _register(
         self, principal: Principal, collection_id: UUID, form: ReceivedForm, key: str | None
     ) -> UploadedDocuments:
         if key is None:
-            return await self._commit(principal, collection_id, form)
+            return await self._commit(principal, collection_id, form, None)
         fingerprint = fingerprint_of(collection_id.bytes, *form.fingerprint_parts())
         begun = await self._idempotency.begin(principal, ROUTE, key, fingerprint)
         if isinstance(begun, Replay):
@@ -104,35 +102,30 @@ class UploadService:
         self, ticket: Ticket, principal: Principal, collection_id: UUID, form: ReceivedForm
     ) -> UploadedDocuments:
         try:
-            uploaded = await self._commit(principal, collection_id, form)
-        except BaseException:  # boundary: passed on; the key is free for another try
+            return await self._commit(principal, collection_id, form, ticket)
+        except BaseException:  # boundary: passed on; the key is free if nothing was committed
             await self._idempotency.abandon(ticket)
             raise
-        body = uploaded.model_dump_json(exclude_unset=True).encode()
-        await self._idempotency.finish(ticket, KeptAnswer(202, body=body))
-        return uploaded
 
     async def _commit(
-        self, principal: Principal, collection_id: UUID, form: ReceivedForm
+        self, principal: Principal, collection_id: UUID, form: ReceivedForm, ticket: Ticket | None
     ) -> UploadedDocuments:
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
             registered = await register_all(session, principal, collection_id, form.uploads())
-            # Said before the commit, whose answer may be lost: bytes that nobody speaks of are
-            # waste, but bytes that a committed document speaks of would be missed for ever.
+            uploaded = _describe(registered)
+            if ticket is not None:
+                body = uploaded.model_dump_json(exclude_unset=True).encode()
+                await self._idempotency.finish_within(session, ticket, KeptAnswer(202, body=body))
+            # Said before the commit, whose answer may be lost: bytes that a committed document
+            # speaks of would be missed for ever, and those of a failed commit keep their row.
             form.is_registered = True
-        return UploadedDocuments(
-            documents=[
-                present_document(DocumentView(one.document, may_edit=True)) for one in registered
-            ]
-        )
+        return uploaded
 
-    async def _discard(self, form: ReceivedForm) -> None:
-        """Remove what was stored for an upload that did not come through."""
-        if form.is_registered:
-            return
-        for original in form.originals():
-            try:
-                await asyncio.shield(self._originals.delete(original.key))
-            except Exception:  # noqa: BLE001 # boundary: what broke the upload is what counts
-                _log.exception("original_left_behind", key=original.key)
+
+def _describe(registered: Sequence[Registration]) -> UploadedDocuments:
+    return UploadedDocuments(
+        documents=[
+            present_document(DocumentView(one.document, may_edit=True)) for one in registered
+        ]
+    )

@@ -21,11 +21,13 @@ def upgrade() -> None:
     _create_collection_grant()
     _create_document()
     _create_document_version()
+    _create_pending_original()
 
 
 def downgrade() -> None:
     """Remove the tables."""
-    for table in ("document_version", "document", "collection_grant", "collection"):
+    tables = ("pending_original", "document_version", "document", "collection_grant", "collection")
+    for table in tables:
         op.drop_table(table)
 
 
@@ -240,4 +242,19 @@ def _create_document_version() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("document_id", "number", name=op.f("document_version_pkey")),
+    )
+
+
+def _create_pending_original() -> None:
+    op.create_table(
+        "pending_original",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "stored_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pending_original_pkey")),
     )
