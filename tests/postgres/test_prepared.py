@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -73,6 +74,23 @@ class TestBrokenConnection:
         await as_superuser(f"select pg_terminate_backend({first['pid']}, 5000)")
 
         assert await sleeping == {"done": 1}
+
+
+class TestAddress:
+    async def test_of_a_socket_with_another_number_is_the_one_that_is_asked(
+        self, tmp_path: Path
+    ) -> None:
+        asked = asyncio.Event()
+
+        async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            writer.close()
+
+        address = SecretStr(f"postgresql://app:secret@/x?host={tmp_path}&port=6432")
+        async with await asyncio.start_unix_server(hang_up, tmp_path / ".s.PGSQL.6432"):
+            with pytest.raises(UnavailableError):
+                await PreparedReads(address, SETTINGS).open()
+        assert asked.is_set()
 
 
 class TestAbsence:
