@@ -32,6 +32,10 @@ class TestRow:
         assert isinstance(row["profile"], dict)
         assert row["profile"]["preferences"] == {}
 
+    async def test_takes_and_gives_json_as_values(self, reads: PreparedReads) -> None:
+        given = {"a": [1, None, "ä\U0001f600"], "b": {"c": 0.5}}
+        assert await reads.row("select $1::jsonb as value", given) == {"value": given}
+
     async def test_is_none_when_there_is_no_row(self, reads: PreparedReads) -> None:
         assert await reads.row(SIGN_IN, "https://issuer", "nobody", "tenant-1") is None
 
