@@ -1,6 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from muniment.app.doctor import Finding, examine
 from muniment.app.settings import Settings
@@ -42,6 +44,27 @@ class TestDoctor:
         )
         found = await wrong_things(settings_of(mighty, tmp_path))
         assert "is a superuser" in f"{found['serving role'].problem}"
+
+    async def test_a_wrong_password_is_told_for_the_role_that_has_it(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        url = make_url(migrated.urls.worker.get_secret_value()).set(password="wrong")
+        worker = SecretStr(url.render_as_string(hide_password=False))
+        found = await wrong_things(settings_of(replace(migrated.urls, worker=worker), tmp_path))
+        assert [name for name in found if name.endswith("role")] == ["worker role"]
+        assert "has another password" in f"{found['worker role'].problem}"
+        assert "wrong" not in str(found)
+
+    async def test_a_server_that_is_away_is_told_for_every_role(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        away = SecretStr("postgresql://app:hunter2@127.0.0.1:1/x")
+        found = await wrong_things(settings_of(DatabaseUrls(away, away, away), tmp_path))
+        assert list(found) == ["serving role", "worker role", "database schema"]
+        assert {finding.problem for finding in found.values()} == {
+            "The database cannot be reached at the moment."
+        }
+        assert "hunter2" not in str(found)
 
     async def test_a_folder_that_cannot_be_is_told(self, migrated: TestDatabase) -> None:
         found = await wrong_things(settings_of(migrated.urls, Path("/proc/nowhere")))

@@ -79,6 +79,37 @@ class TestReadSettings:
         with pytest.raises(ConfigurationError, match="cannot be read"):
             read_settings({"MUNIMENT_CONFIG": str(tmp_path / "none.toml")})
 
+    def test_a_home_is_found_wherever_the_folder_is_written(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "muniment.toml").write_text("[server]\nport = 9001\n")
+        from_environ = read_settings({"MUNIMENT_DATA_DIR": "~/data"})
+        assert (from_environ.data_dir, from_environ.server.port) == (tmp_path / "data", 9001)
+        file = tmp_path / "other.toml"
+        file.write_text('data_dir = "~/data"\n')
+        assert read_settings({"MUNIMENT_CONFIG": "~/other.toml"}).data_dir == tmp_path / "data"
+
+    def test_a_folder_is_the_same_from_every_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        settings = read_settings({"MUNIMENT_DATA_DIR": "data"})
+        assert settings.data_dir == tmp_path / "data"
+
+    @pytest.mark.parametrize(
+        "variable", ["MUNIMENT_DATA_DIR", "MUNIMENT_CONFIG", "MUNIMENT_SECRETS_DIR"]
+    )
+    def test_the_home_of_nobody_is_told(self, variable: str) -> None:
+        with pytest.raises(ConfigurationError, match=f"{variable} .*no such home directory"):
+            read_settings({variable: "~nobody-has-this-name/x"})
+
+    def test_a_named_folder_without_a_file_is_enough(self, tmp_path: Path) -> None:
+        (tmp_path / "muniment.toml").mkdir()
+        settings = read_settings({}, overrides={"data_dir": str(tmp_path)})
+        assert settings == Settings(data_dir=tmp_path)
+
     def test_secrets_never_show(self, tmp_path: Path) -> None:
         (tmp_path / "database__url").write_text("postgresql://app:hunter2@db/x")
         settings = read_settings({"MUNIMENT_SECRETS_DIR": str(tmp_path)})
@@ -100,6 +131,34 @@ class TestServerSettings:
         self, given: dict[str, object], address: str
     ) -> None:
         assert ServerSettings.model_validate(given).base_url == address
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "ask.example.com",
+            "ftp://ask.example.com",
+            "https://",
+            "https://ask.example.com/",
+            "https://ask.example.com/path",
+            "https://ask.example.com?x",
+            "https://ask.example.com#x",
+        ],
+    )
+    def test_a_public_address_has_a_scheme_and_no_path(self, address: str) -> None:
+        with pytest.raises(ValueError, match="public_url"):
+            ServerSettings(public_url=address)
+
+    @pytest.mark.parametrize("port", [-1, 65_536, "http"])
+    def test_a_port_is_a_port(self, port: object) -> None:
+        with pytest.raises(ValueError, match="port"):
+            ServerSettings.model_validate({"port": port})
+
+    @pytest.mark.parametrize("network", ["10.0.0.1/8", "proxy.internal", "10.0.0.0/33"])
+    def test_a_trusted_network_is_written_exactly(self, network: str) -> None:
+        with pytest.raises(ValueError, match="trusted_proxies"):
+            ServerSettings.model_validate({"trusted_proxies": [network]})
+        good = ServerSettings.model_validate({"trusted_proxies": ["10.0.0.0/8", "::1"]})
+        assert [str(one) for one in good.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
 
     @pytest.mark.parametrize(
         ("host", "loopback"),

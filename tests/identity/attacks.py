@@ -316,6 +316,9 @@ CLAIMS = (
     in_claims("exp null", Reason.TIME, "exp", None),
     in_claims("exp beyond all time", Reason.TIME, "exp", 10**15),
     in_claims("exp negative", Reason.TIME, "exp", -1),
+    in_claims("exp of 401 digits", Reason.TIME, "exp", 10**400),
+    in_claims("iat of 401 digits", Reason.TIME, "iat", 10**400),
+    in_claims("nbf of 401 digits", Reason.TIME, "nbf", -(10**400)),
     raw_claims(
         "exp overflows to infinity",
         Reason.TIME,

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,9 +8,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import text
 from typing_extensions import override
 
-from muniment.identity.authentication import Authenticator
-from muniment.identity.errors import AuthenticationRequiredError, InvalidTokenError
-from muniment.identity.issuers import TrustedIssuers
+from muniment.identity.authentication import Authenticator, Credential
+from muniment.identity.errors import (
+    AuthenticationRequiredError,
+    InvalidTokenError,
+    TenantRequiredError,
+)
+from muniment.identity.issuers import TenantRule, TrustedIssuers
 from muniment.identity.key_file import KEY_BITS
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.permissions import Permission
@@ -146,6 +151,53 @@ class TestAuthenticate:
         authenticator = make_authenticator(issuer, closed, database, clock)
         with pytest.raises(UnavailableError):
             await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")
+
+    async def test_refuses_a_token_whose_issuer_is_trusted_no_more(
+        self, issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock
+    ) -> None:
+        authenticator = Authenticator(
+            TokenVerifier(TrustedIssuers([issuer.trusted()]), clock),
+            TrustedIssuers([]),
+            TokenCache(10, clock),
+            AccountRepository(reads, database.serving),
+            IdentitySettings(),
+        )
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")
+
+    async def test_keeps_nothing_of_a_token_without_a_tenant(
+        self, issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock
+    ) -> None:
+        lost = replace(issuer.trusted(), tenants=TenantRule(organisations={}))
+        issuers = TrustedIssuers([lost])
+        cache = TokenCache[Credential](10, clock)
+        authenticator = Authenticator(
+            TokenVerifier(issuers, clock),
+            issuers,
+            cache,
+            AccountRepository(reads, database.serving),
+            IdentitySettings(),
+        )
+        with pytest.raises(TenantRequiredError):
+            await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")
+        assert len(cache) == 0
+        async with database.owner.connect() as connection:
+            assert await connection.scalar(text("select count(*) from account")) == 0
+
+    @pytest.mark.parametrize("form", [" {}", "Bearer  {}", "Bearer {} ", "Bearer\t{}", "{}"])
+    async def test_reads_a_token_at_its_one_place(
+        self, authenticator: Authenticator, issuer: LocalIssuer, form: str
+    ) -> None:
+        with pytest.raises(InvalidTokenError):
+            await authenticator.authenticate(form.format(issuer.mint("alice")))
+
+    async def test_never_logs_the_credential_it_refuses(self, authenticator: Authenticator) -> None:
+        with structlog.testing.capture_logs() as logs:
+            for header in ("hunter2", "mun_hunter2", "Basic hunter2", "Bearer mun_hunter2"):
+                with pytest.raises(InvalidTokenError):
+                    await authenticator.authenticate(header)
+        assert [entry["scheme"] for entry in logs] == [None, None, "Basic", "Bearer"]
+        assert "hunter2" not in str(logs)
 
     async def test_refuses_who_is_erased_while_signing_in(
         self, issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from muniment.identity.names import (
@@ -8,13 +10,20 @@ from muniment.identity.names import (
     PrincipalName,
     covering_groups,
     is_at_or_below,
+    is_plain,
     principal_name,
     user_name,
+    valid_group,
     valid_group_prefix,
+    valid_subject,
 )
+from muniment.postgres.unit_of_work import Scope
 
 USER_ID = "0192f4c4-7d3a-7a41-8f52-0a4d3c1b2e9f"
 ISSUER = "https://sso.example.com/realms/muniment"
+PATHS = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=4).map(
+    lambda parts: "/" + "/".join(parts)
+)
 
 
 class TestPrincipalName:
@@ -94,6 +103,45 @@ class TestPrincipalName:
         assert len(name) == MAX_NAME_LENGTH
         assert principal_name(name) == name
 
+    @given(st.text(max_size=30) | st.text("/:|user groprl\x1f", max_size=30))
+    def test_is_refused_or_has_one_spelling_that_is_one_name(self, text: str) -> None:
+        try:
+            name = principal_name(text)
+        except ValueError:
+            return
+        assert principal_name(name) == name
+        assert name.lower() == text.lower()
+        assert Scope(1, frozenset({name})).principals == {name}
+
+
+class TestSubject:
+    @pytest.mark.parametrize("text", ["a", "a" * 255, "Jörg Müller", "山田", "a|b", "\U0001f600"])
+    def test_may_be_any_printable_text(self, text: str) -> None:
+        assert valid_subject(text) == text
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", " ", "a" * 256, "a\n", "a\x1fb", "\x85", "a\u200eb", "\ud800", "a\u2028", "\u00a0"],
+    )
+    def test_may_not_look_like_another(self, text: str) -> None:
+        with pytest.raises(ValueError, match="1 to 255 printable"):
+            valid_subject(text)
+
+
+class TestIsPlain:
+    @pytest.mark.parametrize(
+        "sign", ["\0", "\n", "\x1f", "\x7f", "\x9f", "\u2028", "\u2029", "\udfff"]
+    )
+    def test_one_unsafe_character_anywhere_is_enough(self, sign: str) -> None:
+        assert not is_plain(sign, 3)
+        assert not is_plain(f"a{sign}", 3)
+        assert not is_plain(f"{sign}a", 3)
+
+    def test_counts_characters_and_wants_one(self) -> None:
+        assert is_plain("漢" * 3, 3)
+        assert not is_plain("漢" * 4, 3)
+        assert not is_plain("", 3)
+
 
 class TestGroups:
     @pytest.mark.parametrize(
@@ -108,6 +156,22 @@ class TestGroups:
     )
     def test_cover_up_to_the_prefix(self, path: str, prefix: str, expected: list[str]) -> None:
         assert list(covering_groups(path, prefix)) == expected
+
+    @given(PATHS, PATHS | st.just("/"))
+    def test_cover_exactly_the_ancestors_that_are_at_or_below_the_prefix(
+        self, path: str, prefix: str
+    ) -> None:
+        parts = path.split("/")
+        ancestors = ["/".join(parts[:end]) for end in range(len(parts), 1, -1)]
+        expected = [one for one in ancestors if is_at_or_below(one, prefix)]
+        assert list(covering_groups(path, prefix)) == expected
+        for one in expected:
+            assert valid_group(one) == one
+
+    @pytest.mark.parametrize("depth", [1, 32])
+    def test_may_be_as_deep_as_the_limit(self, depth: int) -> None:
+        path = "/a" * depth
+        assert len(list(covering_groups(valid_group(path), "/"))) == depth
 
     @pytest.mark.parametrize(
         ("path", "prefix", "below"),

@@ -1,6 +1,10 @@
+from contextlib import suppress
+from time import process_time
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from muniment.kit.errors import MalformedRequestError
 from muniment.kit.etag import (
@@ -11,6 +15,11 @@ from muniment.kit.etag import (
 )
 from tests.support.demo_app import KNOWN, create_demo_app
 from tests.support.problem_walk import assert_problem, client_of
+
+TAG_WORDS = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters='"\x7f'), max_size=4
+)
+"""What may stand in an entity tag (RFC 9110, 8.8.3), commas and W/ included."""
 
 ETAG = make_etag(UUID(int=10), 3)
 
@@ -40,6 +49,35 @@ class TestIfMatch:
     def test_refuses_what_is_no_list_of_tags(self, header: str) -> None:
         with pytest.raises(MalformedRequestError):
             IfMatch.parse(header)
+
+    @given(
+        st.lists(st.tuples(st.booleans(), TAG_WORDS), min_size=1, max_size=5),
+        st.sampled_from([",", ", ", " ,\t", "  ,"]),
+        TAG_WORDS,
+    )
+    def test_only_a_strong_tag_of_the_list_matches(
+        self, tags: list[tuple[bool, str]], comma: str, wanted: str
+    ) -> None:
+        header = comma.join(f'{"W/" if weak else ""}"{word}"' for weak, word in tags)
+        expected = IfMatch.parse(header)
+        if (False, wanted) in tags:
+            expected.check(f'"{wanted}"')
+        else:
+            with pytest.raises(PreconditionFailedError):
+                expected.check(f'"{wanted}"')
+
+    @pytest.mark.parametrize("unit", ['"a",', '"', "W/", ' "a" ', ","])
+    def test_a_long_header_is_done_soon(self, unit: str) -> None:
+        started = process_time()
+        with suppress(MalformedRequestError):
+            IfMatch.parse(unit * 16_000)
+        assert process_time() - started < 2
+
+    def test_what_is_no_list_is_named_by_its_header(self) -> None:
+        with pytest.raises(MalformedRequestError) as caught:
+            IfMatch.parse("abc")
+        (fault,) = caught.value.errors
+        assert (fault.place, fault.where, fault.code) == ("header", "If-Match", "malformed_etag")
 
     def test_is_required(self) -> None:
         with pytest.raises(PreconditionRequiredError):

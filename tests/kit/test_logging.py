@@ -1,7 +1,9 @@
 import io
 import json
 import logging
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -88,6 +90,45 @@ class TestConfigureLogging:
         structlog.get_logger("x").error("broke", exc_info=error)
         assert "ValueError" in out.getvalue()
         assert "hunter2" not in out.getvalue()
+
+    @pytest.mark.parametrize("format_", ["json", "console"])
+    def test_an_exception_of_a_library_is_laid_out_after_its_block(self, format_: str) -> None:
+        out = written(LogSettings.model_validate({"format": format_}))
+        error = ValueError("boom")
+        logging.getLogger("asyncio").error("Task was lost", exc_info=error)
+        assert "ValueError: boom" in out.getvalue()
+
+    def test_an_object_in_an_entry_is_written_without_its_secrets(self) -> None:
+        out = written(LogSettings(format="json"))
+        error = ValueError("cannot reach postgresql://app:hunter2@db/x")
+        structlog.get_logger("x").warning("retry", error=error, folder=Path("/data"), when=None)
+        entry = json.loads(out.getvalue())
+        assert entry["error"] == "cannot reach postgresql://app:[redacted]@db/x"
+        assert entry["folder"] == "/data"
+        assert entry["when"] is None
+
+    def test_a_warning_of_python_comes_as_an_entry(self) -> None:
+        out = written(LogSettings(format="json"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.warn("soon gone", DeprecationWarning, stacklevel=1)
+        assert "soon gone" in json.loads(out.getvalue())["event"]
+        assert json.loads(out.getvalue())["logger"] == "py.warnings"
+
+    def test_one_entry_is_one_line_whatever_it_holds(self) -> None:
+        forged = 'a\nb\r{"event":"forged"}'
+        out = written(LogSettings(format="json"))
+        structlog.get_logger("x").info(forged, name=forged)
+        logging.getLogger("library").warning("got %s", forged)
+        assert len(out.getvalue().splitlines()) == 2
+        lines = written(LogSettings(format="console"))
+        structlog.get_logger("x").info("upload", name=forged)
+        assert len(lines.getvalue().splitlines()) == 1
+
+    def test_keys_that_are_no_text_are_written(self) -> None:
+        out = written(LogSettings(format="json"))
+        structlog.get_logger("x").info("counts", by_size={1: 2})
+        assert json.loads(out.getvalue())["by_size"] == {"1": 2}
 
     def test_less_serious_entries_are_left_out(self) -> None:
         out = written(LogSettings(format="json", level="warning"))

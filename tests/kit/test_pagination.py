@@ -1,12 +1,14 @@
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muniment.identity.names import MAX_NAME_LENGTH
 from muniment.kit.pagination import InvalidCursorError, Ordering, PageRequest
 from tests.support.demo_app import create_demo_app
 from tests.support.problem_walk import assert_problem, client_of
@@ -27,6 +29,23 @@ class TestOrdering:
     @given(STORABLE_TEXTS, st.integers(-(2**31) + 1, 2**31 - 1))
     def test_a_key_comes_back_as_it_was(self, name: str, number: int) -> None:
         assert BY_NAME.decode(BY_NAME.encode((name, number))) == (name, number)
+
+    @pytest.mark.parametrize("sign", ["a", "é", "漢", "\U0001f600", '"', "\\", "\x7f"])
+    def test_a_name_may_be_as_long_as_names_get(self, sign: str) -> None:
+        key = (sign * MAX_NAME_LENGTH, 1)
+        assert BY_NAME.decode(BY_NAME.encode(key)) == key
+
+    def test_a_cursor_can_stand_in_an_address_as_it_is(self) -> None:
+        cursor = BY_NAME.encode(("\u00ff?>~ \U0001f600", 1))
+        assert quote(cursor, safe="") == cursor
+
+    @given(st.datetimes(timezones=st.timezones()), st.uuids())
+    def test_a_moment_comes_back_whatever_its_offset(self, moment: datetime, name: UUID) -> None:
+        try:
+            in_utc = moment.astimezone(UTC)
+        except OverflowError:
+            return
+        assert BY_TIME.decode(BY_TIME.encode((moment, name))) == (in_utc, name)
 
     def test_times_and_ids_come_back_typed(self) -> None:
         key = (datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), UUID(int=7))
@@ -63,10 +82,40 @@ class TestOrdering:
         with pytest.raises(InvalidCursorError):
             BY_NAME.decode(urlsafe_b64encode(b"[" * 1200).decode())
 
-    @pytest.mark.parametrize("values", [["yesterday", str(UUID(int=1))], ["2026-01-01", "no-id"]])
-    def test_values_of_the_wrong_form_are_refused(self, values: list[str]) -> None:
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            "yesterday",
+            "",
+            "2026-01-01",
+            "2026-01-01T00:00:00",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "2026-01-01T00:00:00+24:00",
+        ],
+    )
+    def test_a_moment_that_no_row_could_have_is_refused(self, moment: str) -> None:
         with pytest.raises(InvalidCursorError):
-            BY_TIME.decode(cursor_of(["people.time", *values]))
+            BY_TIME.decode(cursor_of(["people.time", moment, str(UUID(int=1))]))
+
+    def test_values_of_the_wrong_form_are_refused(self) -> None:
+        moment = "2026-01-01T00:00:00+00:00"
+        assert BY_TIME.decode(cursor_of(["people.time", moment, str(UUID(int=1))]))
+        for wrong in ("no-id", 1, None, ""):
+            with pytest.raises(InvalidCursorError):
+                BY_TIME.decode(cursor_of(["people.time", moment, wrong]))
+
+    @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1e10"])
+    def test_a_number_that_is_none_is_refused(self, number: str) -> None:
+        by_score = Ordering("people.score", (float,))
+        raw = f'["people.score",{number}]'.encode()
+        with pytest.raises(InvalidCursorError):
+            by_score.decode(urlsafe_b64encode(raw).decode())
+
+    def test_one_that_is_too_long_is_not_even_read(self) -> None:
+        padded = cursor_of(["people.name", "x" * 4000, 1])
+        with pytest.raises(InvalidCursorError):
+            BY_NAME.decode(padded)
 
 
 class TestPageRequest:

@@ -1,7 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from muniment.ports.media_types import DOCX, UNKNOWN, media_type_for
+from muniment.ports.media_types import DOCX, UNKNOWN, endings_of, media_type_for
 
+_OLE = "application/x-ole-storage"
 _ZIP = b"PK\x03\x04" + bytes(26)
 
 
@@ -32,3 +35,50 @@ def test_decides_by_bytes_then_name_then_declaration(
     name: str, declared: str | None, head: bytes, expected: str
 ) -> None:
     assert media_type_for(name, declared, head) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "head", "expected"),
+    [
+        pytest.param("a.pdf", None, b"x" * 1019 + b"%PDF-", "application/pdf", id="pdf-at-limit"),
+        pytest.param("a", None, b"x" * 10 + b"%PDF-1.4", "text/plain", id="pdf-within-text"),
+        pytest.param("a.doc", None, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OLE, id="old-office"),
+        pytest.param("a.html", None, b"%PDF-1.7", "application/pdf", id="pdf-named-page"),
+        pytest.param("a.md", "application/pdf", b"\0\0", "text/markdown", id="name-over-bytes"),
+        pytest.param("a", "text/markdown", b"# a", "text/markdown", id="declared-without-ending"),
+        pytest.param("a", "text/csv", b"a,b", "text/plain", id="declared-but-not-declarable"),
+        pytest.param("a.csv", "text/csv", b"a,b", UNKNOWN, id="ending-that-is-not-read"),
+        pytest.param("a", None, b"\xff\xfea\0", "text/plain", id="utf-16-looks-like-text"),
+        pytest.param("a", None, b"a\0b", UNKNOWN, id="nul-does-not"),
+        pytest.param("a", None, b"\xef\xbb\xbf\n <HTML >", "text/html", id="page-after-mark"),
+        pytest.param("a", None, b"<!-- x --><html>", "text/plain", id="page-too-late"),
+        pytest.param("dir.md/readme", None, b"x", "text/plain", id="ending-of-a-folder"),
+        pytest.param(".md", None, b"x", "text/plain", id="hidden-file"),
+        pytest.param("a.tar.MARKDOWN", None, b"x", "text/markdown", id="last-ending"),
+        pytest.param("ä.Txt", None, b"x", "text/plain", id="name-beyond-ascii"),
+        pytest.param("a.txt\0.pdf", None, b"x", "application/pdf", id="nul-in-the-name"),
+        pytest.param("a.docx", DOCX, b"", DOCX, id="empty-by-ending"),
+        pytest.param("a", "text/plain", b"", UNKNOWN, id="empty-without-ending"),
+        pytest.param("a", " ; ", b"x", "text/plain", id="declared-nothing"),
+    ],
+)
+def test_knows_the_edges(name: str, declared: str | None, head: bytes, expected: str) -> None:
+    assert media_type_for(name, declared, head) == expected
+
+
+def test_endings_and_types_agree() -> None:
+    for media_type in ("text/plain", "text/markdown", "text/html", "application/pdf", DOCX):
+        endings = endings_of(media_type)
+        assert endings
+        for ending in endings:
+            assert media_type_for(f"a{ending}") == media_type
+    assert endings_of(UNKNOWN) == ()
+
+
+@given(st.text(max_size=40), st.none() | st.text(max_size=20), st.binary(max_size=40))
+def test_any_name_and_bytes_have_a_type_and_only_bytes_or_endings_give_a_format(
+    name: str, declared: str | None, head: bytes
+) -> None:
+    found = media_type_for(name, declared, head)
+    if found in {"application/pdf", DOCX} and not head.startswith((b"%PDF-", b"PK\x03\x04")):
+        assert name.lower().endswith((".pdf", ".docx"))

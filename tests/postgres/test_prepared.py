@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -30,6 +31,10 @@ class TestRow:
         assert row["account_id"] == town.mine.account
         assert isinstance(row["profile"], dict)
         assert row["profile"]["preferences"] == {}
+
+    async def test_takes_and_gives_json_as_values(self, reads: PreparedReads) -> None:
+        given = {"a": [1, None, "ä\U0001f600"], "b": {"c": 0.5}}
+        assert await reads.row("select $1::jsonb as value", given) == {"value": given}
 
     async def test_is_none_when_there_is_no_row(self, reads: PreparedReads) -> None:
         assert await reads.row(SIGN_IN, "https://issuer", "nobody", "tenant-1") is None
@@ -73,6 +78,23 @@ class TestBrokenConnection:
         await as_superuser(f"select pg_terminate_backend({first['pid']}, 5000)")
 
         assert await sleeping == {"done": 1}
+
+
+class TestAddress:
+    async def test_of_a_socket_with_another_number_is_the_one_that_is_asked(
+        self, tmp_path: Path
+    ) -> None:
+        asked = asyncio.Event()
+
+        async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            writer.close()
+
+        address = SecretStr(f"postgresql://app:secret@/x?host={tmp_path}&port=6432")
+        async with await asyncio.start_unix_server(hang_up, tmp_path / ".s.PGSQL.6432"):
+            with pytest.raises(UnavailableError):
+                await PreparedReads(address, SETTINGS).open()
+        assert asked.is_set()
 
 
 class TestAbsence:

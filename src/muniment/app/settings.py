@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_data_path
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from muniment.answers.settings import AnswerSettings
 from muniment.app.server_settings import ServerSettings
@@ -13,6 +14,7 @@ from muniment.index.chunking import ChunkingSettings
 from muniment.index.settings import EmbeddingSettings, VectorSettings
 from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.settings import IngestionSettings
+from muniment.kit.errors import ConfigurationError
 from muniment.kit.logging import LogSettings
 from muniment.kit.settings import RootSettings, load_settings
 from muniment.library.settings import EventSettings, UploadSettings
@@ -28,10 +30,18 @@ def default_data_dir() -> Path:
     return user_data_path("muniment", appauthor=False)
 
 
+def _whole_path(path: Path) -> Path:
+    """Resolve `~`, as no shell does in a file, and name one folder from every directory."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("there is no such home directory") from error
+
+
 class Settings(RootSettings):
     """Everything that an operator can decide."""
 
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, AfterValidator(_whole_path)] = Field(
         default_factory=default_data_dir,
         description="Folder of originals, local keys and the embedded PostgreSQL.",
     )
@@ -79,7 +89,10 @@ def read_settings(
 
 def _path_in(environ: Mapping[str, str], variable: str) -> Path | None:
     text = environ.get(variable)
-    return Path(text).expanduser() if text else None
+    try:
+        return _whole_path(Path(text)) if text else None
+    except ValueError as error:
+        raise ConfigurationError(f"{variable} cannot be used: {error}.") from error
 
 
 def _file_in_data_dir(

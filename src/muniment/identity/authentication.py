@@ -108,9 +108,10 @@ class Authenticator:
 def _read_token(authorization: str | None) -> str:
     if authorization is None:
         raise AuthenticationRequiredError
-    scheme, _, token = authorization.partition(" ")
+    scheme, space, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or token.startswith(API_KEY_PREFIX):
-        _log.warning("credential_refused", scheme=scheme[:16])
+        # Without a space all of it may be a secret, sent by itself.
+        _log.warning("credential_refused", scheme=scheme[:16] if space else None)
         raise InvalidTokenError
     return token
 

@@ -6,6 +6,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+_UNITS = (
+    (timedelta(days=1), "P{}D"),
+    (timedelta(hours=1), "PT{}H"),
+    (timedelta(minutes=1), "PT{}M"),
+)
 _SECONDS = re.compile(r"\s*\d+(\.\d+)?\s*")
 
 
@@ -21,8 +26,10 @@ Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedel
 
 def format_duration(value: timedelta) -> str:
     """Write a length of time in ISO 8601, as the settings take it."""
-    seconds = value.total_seconds()
-    for size, template in ((86400, "P{}D"), (3600, "PT{}H"), (60, "PT{}M")):
-        if seconds and seconds % size == 0:
-            return template.format(int(seconds // size))
-    return f"PT{seconds:g}S"
+    for unit, template in _UNITS:
+        if value and not value % unit:
+            return template.format(value // unit)
+    # In whole microseconds, because a float of many seconds would be rounded.
+    seconds, microseconds = divmod(value // timedelta(microseconds=1), 1_000_000)
+    fraction = f".{microseconds:06d}".rstrip("0") if microseconds else ""
+    return f"PT{seconds}{fraction}S"

@@ -5,6 +5,7 @@ caller is told to come again, and when. The exceptions of drivers are recognised
 carry (SQLSTATE, appendix A of the PostgreSQL manual), so that this module needs no driver.
 """
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class OperationalRule:
     """SQLSTATE codes, or their first characters for a whole class of them."""
     types: tuple[str, ...] = ()
     """Qualified names of exception classes; a subclass counts."""
+    numbers: tuple[int, ...] = ()
+    """Error numbers of the operating system that have no exception class of their own."""
     lost_connection: bool = False
     """Also what SQLAlchemy marks as the end of its connection."""
 
@@ -35,9 +38,9 @@ class OperationalRule:
             return True
         if self.lost_connection and getattr(error, "connection_invalidated", False) is True:
             return True
-        return any(
-            f"{cls.__module__}.{cls.__qualname__}" in self.types for cls in type(error).mro()
-        )
+        if isinstance(error, OSError) and error.errno in self.numbers:
+            return True
+        return any(_qualified_name(kind) in self.types for kind in type(error).mro())
 
     def as_error(self) -> UnavailableError | WriteConflictError:
         """Make the error that the caller sees."""
@@ -71,8 +74,15 @@ RULES = (
         error=BusyError,
         detail="All database connections of this server are in use.",
         retry_after_s=2,
-        states=("53",),
+        states=("53300",),
         types=("sqlalchemy.exc.TimeoutError",),
+    ),
+    OperationalRule(
+        name="database_exhausted",
+        error=UnavailableError,
+        detail="The database has no space or memory left for this.",
+        retry_after_s=60,
+        states=("53",),
     ),
     OperationalRule(
         name="connection_lost",
@@ -80,7 +90,8 @@ RULES = (
         detail="The database cannot be reached at the moment.",
         retry_after_s=5,
         states=("08", "57P0"),
-        types=("builtins.ConnectionError",),
+        types=("builtins.ConnectionError", "socket.gaierror"),
+        numbers=(errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN),
         lost_connection=True,
     ),
     OperationalRule(

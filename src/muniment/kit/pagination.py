@@ -10,7 +10,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -20,7 +20,8 @@ from muniment.kit.errors import FieldProblem, InvalidInputError
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
-_MAX_CURSOR_LENGTH = 2048
+_MAX_CURSOR_LENGTH = 4096
+"""The longest key of a list is a name of 512 characters, which may take four bytes each."""
 _LARGEST_NUMBER = 2**31 - 1
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -69,7 +70,7 @@ class Ordering:
     def encode(self, key: Sequence[KeyValue]) -> str:
         """Make the cursor that stands after a row with this key."""
         values = [_to_json(value) for value in key]
-        packed = json.dumps([self.name, *values], separators=(",", ":"))
+        packed = json.dumps([self.name, *values], separators=(",", ":"), ensure_ascii=False)
         return urlsafe_b64encode(packed.encode()).rstrip(b"=").decode()
 
     def decode(self, cursor: str) -> tuple[KeyValue, ...]:
@@ -124,12 +125,20 @@ def _to_json(value: KeyValue) -> str | int | float:
 def _from_json(value: object, kind: KeyType) -> KeyValue:
     try:
         if kind in {datetime, UUID} and isinstance(value, str):
-            return datetime.fromisoformat(value) if kind is datetime else UUID(value)
-    except ValueError as error:
+            return _moment(value) if kind is datetime else UUID(value)
+    except (ValueError, OverflowError) as error:
         raise InvalidCursorError from error
     if isinstance(value, str | int | float) and type(value) is kind and _is_storable(value):
         return value
     raise InvalidCursorError
+
+
+def _moment(text: str) -> datetime:
+    """Read a moment that the database could hold: with an offset, and still a date in UTC."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("without an offset")
+    return moment.astimezone(UTC)
 
 
 def _is_storable(value: str | float) -> bool:

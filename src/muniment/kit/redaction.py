@@ -2,28 +2,38 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date, time
 from functools import lru_cache
+from uuid import UUID
 
 from structlog.typing import EventDict
 
 REDACTED = "[redacted]"
 _DEEPEST = 4
 
-_SECRET_NAME = re.compile(
-    r"authorization|token|passw|secret|api_?key|cookie|credential|private_key|signature",
+_WORDS = r"authorization|token|passw|secret|api[_-]?key|cookie|credential|private_key|signature"
+_SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
+_HARMLESS_NAMES = frozenset({"max_tokens", "tokens", "prompt_tokens", "completion_tokens"})
+_SUSPICIOUS = re.compile(r"""://|eyJ|=|\b(?:bearer|basic)\s|["']\s*:""", re.IGNORECASE)
+_NAME = rf"[\w-]{{0,64}}?(?:{_WORDS})[\w-]{{0,64}}"
+_QUOTED = r"""(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+_SHAPES = (
+    # Up to the last @, since a password may hold one; bounded, or the cost would be a square.
+    (re.compile(r"(://[^\s:/@]*):\S{1,1024}@"), rf"\1:{REDACTED}@"),
+    # JSON of ASCII has no `_` in base64url, so `_` may stand before a token and starts it anew.
+    (re.compile(r"(?<![A-Za-z0-9-])eyJ[A-Za-z0-9-]{8,}\.[\w-]+(\.[\w-]*)?"), REDACTED),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {REDACTED}"),
+)
+_ASSIGNED = re.compile(
+    rf"""(?<![\w-])(?P<name>{_NAME}|code)(?P<sign>=)(?P<value>{_QUOTED}|["']?[^\s&'"]+)""",
     re.IGNORECASE,
 )
-_HARMLESS_NAMES = frozenset({"max_tokens", "tokens", "prompt_tokens", "completion_tokens"})
-_SUSPICIOUS = re.compile(r"://|eyJ|=|\b(?:bearer|basic)\s", re.IGNORECASE)
-_SHAPES = (
-    (re.compile(r"(://[^\s:/@]*):[^\s@]+@"), rf"\1:{REDACTED}@"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?"), REDACTED),
-    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {REDACTED}"),
-    (
-        re.compile(r"\b(password|token|secret|api_?key|code)=[^\s&'\"]+", re.IGNORECASE),
-        rf"\1={REDACTED}",
-    ),
+_MEMBER = re.compile(
+    rf"""(?P<quote>["'])(?P<name>{_NAME})(?P=quote)(?P<sign>\s*:\s*)(?P<value>{_QUOTED})""",
+    re.IGNORECASE,
 )
+_PLAIN = (UUID, date, time)
+"""What a renderer writes by itself, and what holds no words of anybody."""
 
 
 def redact_text(text: str) -> str:
@@ -32,7 +42,13 @@ def redact_text(text: str) -> str:
         return text
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
-    return text
+    return _MEMBER.sub(_blank_value, _ASSIGNED.sub(_blank_value, text))
+
+
+def _blank_value(found: re.Match[str]) -> str:
+    if found["name"] in _HARMLESS_NAMES:
+        return found[0]
+    return found[0].removesuffix(found["value"]) + REDACTED
 
 
 def redact_value(name: str, value: object, depth: int = 0) -> object:
@@ -43,13 +59,16 @@ def redact_value(name: str, value: object, depth: int = 0) -> object:
         return REDACTED
     if isinstance(value, str):
         return redact_text(value)
-    if depth >= _DEEPEST:
-        return redact_text(str(value))
-    if isinstance(value, Mapping):
+    if isinstance(value, bytes | bytearray):
+        return redact_text(value.decode("utf-8", "replace"))
+    if isinstance(value, _PLAIN):
+        return value
+    if depth < _DEEPEST and isinstance(value, Mapping):
         return {str(key): redact_value(str(key), item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [redact_value(name, item, depth + 1) for item in value]
-    return value
+    # Whatever else it is, a renderer would write it as text, and nobody would look at that text.
+    return redact_text(str(value))
 
 
 @lru_cache(maxsize=1024)
@@ -60,5 +79,6 @@ def _is_secret_name(name: str) -> bool:
 def redact_event(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Blank the secrets of a log entry; a structlog processor."""
     for name, value in event.items():
-        event[name] = redact_value(name, value)
+        if name != "exc_info":  # laid out by the renderer, and its lines are cleaned after that
+            event[name] = redact_value(name, value)
     return event

@@ -1,23 +1,44 @@
 """Engines for the three roles of the database, and the translation of their addresses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from time import monotonic
 
 import orjson
 from pydantic import SecretStr
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from muniment.kit.errors import ConfigurationError
+from muniment.postgres.resting import ask_after_rests
 from muniment.postgres.settings import DatabaseSettings
 
-_RESTING_SINCE = "muniment_resting_since"
-_LONG_REST_S = 1.0
-"""A server that was restarted within such a rest costs each connection one failed request."""
+_TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+"""The values of sslmode (PostgreSQL manual, 34.19)."""
+
+
+_REFUSALS = {
+    "28000": "The database does not let the role in.",
+    "28P01": "The database does not know the role, or has another password for it.",
+    "3D000": "There is no database of this name on the server.",
+    "42501": "The role may not connect to the database.",
+}
+"""What a server says at the sign-in, by SQLSTATE (PostgreSQL manual, appendix A)."""
+
+
+class SignInRefusedError(ConfigurationError):
+    """The database refuses one of the three roles: by its name, its password or its rights."""
+
+    code = "sign_in_refused"
+    title = "The database refuses the sign-in"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            detail,
+            hint="Check the addresses in [database] of the settings; `muniment doctor` tries each.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +68,34 @@ def engine_url(address: SecretStr) -> URL:
     query = dict(url.query)
     if "sslmode" in query:
         query["ssl"] = query.pop("sslmode")
+    _check_parameters(query)
     return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def _check_parameters(query: Mapping[str, object]) -> None:
+    """Refuse what the driver would break on at its first connection, deep inside of it."""
+    unknown = sorted(query.keys() - {"ssl", "host", "port"})
+    if unknown:
+        raise ConfigurationError(
+            f"A database address has the parameter {unknown[0]}, which is not one of ours.",
+            hint="There are sslmode, host and port. Certificates are named in the environment, by"
+            " PGSSLROOTCERT, PGSSLCERT and PGSSLKEY.",
+        )
+    if query.get("ssl", "prefer") not in _TLS_MODES:
+        raise ConfigurationError(
+            "A database address has an sslmode that there is not.",
+            hint=f"Write one of {', '.join(_TLS_MODES)}.",
+        )
+    port = query.get("port", "5432")
+    if not isinstance(port, str) or not port.isdecimal():
+        raise ConfigurationError("A database address has a port that is no number.")
+
+
+def connect_arguments(address: SecretStr) -> Mapping[str, object]:
+    """Give what our driver connects with by itself, exactly as an engine lets it connect."""
+    url = engine_url(address)
+    _, named = url.get_dialect()().create_connect_args(url)
+    return named
 
 
 def role_name(address: SecretStr) -> str:
@@ -92,32 +140,14 @@ def create_engine(
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
-    event.listen(engine.sync_engine, "do_connect", _connect)
-    event.listen(engine.sync_engine, "checkin", _note_rest)
-    event.listen(engine.sync_engine, "checkout", partial(_ask_after_rest, engine.dialect))
+    tell_refusals(engine)
+    ask_after_rests(engine)
     return engine
 
 
-def _note_rest(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-    record.info[_RESTING_SINCE] = monotonic()
-
-
-def _ask_after_rest(
-    dialect: Dialect,
-    connection: DBAPIConnection,
-    record: ConnectionPoolEntry,
-    _proxy: PoolProxiedConnection,
-) -> None:
-    """Replace connections that broke while they rested; one that was just used is believed.
-
-    Asking each time, as the pool would, is a round trip for every transaction.
-    """
-    if monotonic() - record.info.get(_RESTING_SINCE, monotonic()) < _LONG_REST_S:
-        return
-    try:
-        dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error as error:
-        raise InvalidatePoolError from error
+def tell_refusals(engine: AsyncEngine) -> None:
+    """Let an engine say in our words why it cannot connect. Its connections raise SignInRefused."""
+    event.listen(engine.sync_engine, "do_connect", _connect)
 
 
 def _connect(
@@ -131,6 +161,11 @@ def _connect(
         return dialect.connect(*args, **named)
     except FileNotFoundError as error:
         raise ConnectionRefusedError(*error.args) from error
+    except dialect.loaded_dbapi.Error as error:
+        detail = _REFUSALS.get(str(getattr(error, "sqlstate", "")))
+        if detail is None:
+            raise
+        raise SignInRefusedError(detail) from error
 
 
 def _milliseconds(seconds: float) -> str:

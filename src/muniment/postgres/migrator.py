@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.schema import SchemaItem
 
 from muniment.kit.errors import ConfigurationError, UnavailableError
-from muniment.postgres.engine import engine_url
+from muniment.postgres.engine import engine_url, tell_refusals
 
 SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x4D554E49
@@ -119,6 +119,7 @@ class Migrator:
         engine = create_async_engine(
             engine_url(self._owner), poolclass=NullPool, connect_args={"server_settings": _SESSION}
         )
+        tell_refusals(engine)
         try:
             async with engine.connect() as connection:
                 await _lock(connection)

@@ -14,7 +14,7 @@ import orjson
 from pydantic import SecretStr
 
 from muniment.kit.errors import UnavailableError
-from muniment.postgres.engine import engine_url
+from muniment.postgres.engine import connect_arguments
 from muniment.postgres.settings import DatabaseSettings
 
 _CONNECT_TIMEOUT_S = 10
@@ -40,7 +40,7 @@ class PreparedReads:
     """
 
     def __init__(self, address: SecretStr, settings: DatabaseSettings) -> None:
-        self._url = engine_url(address).set(drivername="postgresql")
+        self._arguments = connect_arguments(address)
         self._settings = settings
         self._slots = asyncio.Semaphore(max(2, settings.pool_size // 2))
         self._idle: list[asyncpg.Connection] = []
@@ -116,16 +116,8 @@ class PreparedReads:
         return await self._connect()
 
     async def _connect(self) -> asyncpg.Connection:
-        query = dict(self._url.query)
-        ssl = query.pop("ssl", None)
-        host = query.pop("host", None)
         connection = await asyncpg.connect(
-            host=host or self._url.host,
-            port=self._url.port,
-            user=self._url.username,
-            password=self._url.password,
-            database=self._url.database,
-            ssl=ssl,
+            **self._arguments,
             timeout=_CONNECT_TIMEOUT_S,
             command_timeout=self._settings.statement_timeout.total_seconds(),
             statement_cache_size=0 if self._settings.pooler else 256,

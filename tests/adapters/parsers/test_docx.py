@@ -79,6 +79,37 @@ class TestText:
                 id="hidden-words",
             ),
             pytest.param(
+                "<w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr><w:r><w:t>seen</w:t></w:r></w:p>",
+                "seen",
+                id="hidden-paragraph-mark",
+            ),
+            pytest.param(
+                "<w:p><w:r><w:rPr><w:vanish w:val='0'/></w:rPr><w:t>seen</w:t></w:r></w:p>",
+                "seen",
+                id="hiding-taken-back",
+            ),
+            pytest.param(
+                "<mc:AlternateContent xmlns:mc='m'><mc:Choice>"
+                + paragraph("new")
+                + "</mc:Choice><mc:Fallback>"
+                + paragraph("old")
+                + "</mc:Fallback></mc:AlternateContent>",
+                "new",
+                id="second-copy-for-old-programs",
+            ),
+            pytest.param(
+                "<w:p><w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom></w:p>"
+                "<w:p><w:moveTo><w:r><w:t>moved</w:t></w:r></w:moveTo></w:p>",
+                "moved",
+                id="moved-words-once",
+            ),
+            pytest.param(
+                "<w:p><w:r><w:t xml:space='preserve'>a </w:t></w:r><w:r><w:t>b&#13;</w:t></w:r>"
+                "<w:r><w:noBreakHyphen/><w:t>c</w:t></w:r></w:p>",
+                "a b\n\u2011c",
+                id="runs-of-one-paragraph",
+            ),
+            pytest.param(
                 f"<w:p><w:r><w:t>out</w:t><w:txbxContent>{paragraph('box')}</w:txbxContent></w:r>"
                 "</w:p>",
                 "box\n\nout",
@@ -105,6 +136,26 @@ class TestText:
         path = package(tmp_path / "a.docx", {name: wordml(body) for name, body in parts.items()})
         assert parse(path).text == "body\n\nnote"
 
+    def test_finds_styles_and_notes_beside_the_main_part_wherever_it_is(
+        self, tmp_path: Path
+    ) -> None:
+        relationship = "<Relationship Type='{}/officeDocument' Target='/{}'/>"
+        style = "<w:style w:styleId='S'><w:name w:val='heading 2'/></w:style>"
+        body = "<w:p><w:pPr><w:pStyle w:val='S'/></w:pPr><w:r><w:t>title</w:t></w:r></w:p>"
+        for folder in ("", "word/", "one/two/"):
+            parts = {
+                "_rels/.rels": f"<r>{relationship.format('x', f'{folder}main.xml')}</r>".encode(),
+                f"{folder}main.xml": wordml(body),
+                f"{folder}styles.xml": wordml(style),
+                f"{folder}endnotes.xml": wordml(paragraph("note")),
+            }
+            with zipfile.ZipFile(tmp_path / "a.docx", "w") as archive:
+                for name, content in parts.items():
+                    archive.writestr(name, content)
+            parsed = parse(tmp_path / "a.docx")
+            assert parsed.text == "title\n\nnote"
+            assert [(h.start, h.end, h.level) for h in parsed.headings] == [(0, 5, 2)]
+
     def test_deep_nesting_costs_nothing(self, tmp_path: Path) -> None:
         body = "<w:sdt>" * 100_000 + paragraph("deep") + "</w:sdt>" * 100_000
         path = package(tmp_path / "a.docx", {"word/document.xml": wordml(body)})
@@ -122,6 +173,60 @@ class TestText:
         parts = {"word/document.xml": wordml(body), "word/styles.xml": wordml(styles)}
         parsed = parse(package(tmp_path / "a.docx", parts))
         assert [(h.start, h.end, h.level) for h in parsed.headings] == [(0, 4, 3)]
+
+    @pytest.mark.parametrize(
+        ("style", "level"),
+        [
+            ("<w:name w:val='Title'/>", 1),
+            ("<w:name w:val='Heading 9'/>", 9),
+            ("<w:name w:val='heading 10'/>", None),
+            ("<w:name w:val='heading'/>", None),
+            ("<w:name w:val='Subtitle'/>", None),
+            ("<w:name w:val='Mine'/><w:pPr><w:outlineLvl w:val='0'/></w:pPr>", 1),
+            ("<w:name w:val='Mine'/><w:pPr><w:outlineLvl w:val='8'/></w:pPr>", 9),
+            ("<w:name w:val='heading 2'/><w:pPr><w:outlineLvl w:val='9'/></w:pPr>", None),
+            ("<w:name w:val='heading 2'/><w:pPr><w:outlineLvl w:val='x'/></w:pPr>", None),
+            ("<w:name w:val='Mine'/><w:basedOn w:val='Absent'/>", None),
+        ],
+    )
+    def test_a_style_is_a_heading_by_its_name_or_its_place_in_the_outline(
+        self, tmp_path: Path, style: str, level: int | None
+    ) -> None:
+        styles = f"<w:style w:styleId='S'>{style}</w:style>"
+        body = "<w:p><w:pPr><w:pStyle w:val='S'/></w:pPr><w:r><w:t>words</w:t></w:r></w:p>"
+        parts = {"word/document.xml": wordml(body), "word/styles.xml": wordml(styles)}
+        parsed = parse(package(tmp_path / "a.docx", parts))
+        assert [h.level for h in parsed.headings] == ([] if level is None else [level])
+
+    def test_a_paragraph_may_take_a_place_in_the_outline_or_leave_it(self, tmp_path: Path) -> None:
+        styles = "<w:style w:styleId='S'><w:name w:val='heading 1'/></w:style>"
+        outline = "<w:outlineLvl w:val='{}'/>"
+        body = "".join(
+            f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{words}</w:t></w:r></w:p>"
+            for words, properties in (
+                ("plain", ""),
+                ("third", outline.format(2)),
+                ("text", "<w:pStyle w:val='S'/>" + outline.format(9)),
+            )
+        )
+        parts = {"word/document.xml": wordml(body), "word/styles.xml": wordml(styles)}
+        parsed = parse(package(tmp_path / "a.docx", parts))
+        assert [(parsed.text[h.start : h.end], h.level) for h in parsed.headings] == [("third", 3)]
+
+    @pytest.mark.parametrize(
+        ("title", "expected"),
+        [("<title>  The\n charter </title>", "The charter"), ("<title/>", "words"), ("", "words")],
+    )
+    def test_the_title_is_that_of_the_properties_or_the_first_heading(
+        self, tmp_path: Path, title: str, expected: str
+    ) -> None:
+        body = (
+            "<w:p><w:pPr><w:outlineLvl w:val='3'/></w:pPr><w:r><w:t>words</w:t></w:r></w:p>"
+            "<w:p><w:r><w:t>rest</w:t></w:r></w:p>"
+        )
+        properties = f"<properties>{title}</properties>".encode()
+        parts = {"word/document.xml": wordml(body), "docProps/core.xml": properties}
+        assert parse(package(tmp_path / "a.docx", parts)).title == expected
 
 
 class TestRefusals:

@@ -69,10 +69,62 @@ class TestHtmlParser:
             ("&#0;&#xD800;&#13;&bogus;&copy", "\ufffd\ufffd &bogus;©"),
             ("<p></nav></pre></ul>ok", "ok"),
             ("<h1></h1><h2> </h2>text", "text"),
+            ("<p>a<style-guide>b</style-guide><script-kit>c</script-kit>", "abc"),
+            ("a<SCRIPT\n>x</script >b<style/>x</style>c", "abc"),
+            ("a<!-->b<!--->c<!-- x --!>d", "abcd"),
+            ("<!--[if !IE]><!-->a<!--<![endif]-->b", "ab"),
+            ("a<svg/>b<div hidden/>c</div>d", "a\nb\nd"),
+            ("<footer hidden>a</footer><main><footer>b</footer></main>", "b"),
+            ("<select><option>a</select><button>b</button>c", "c"),
+            ("<dl><dt>a<dd>b</dl>c", "a\nb\n\nc"),
+            ("<ol><li>a<ol><li>b</ol><li>c</ol>", "a\nb\nc"),
+            ("a\u00a0<b>\u00a0b</b>", "a\u00a0\u00a0b"),
         ],
     )
     def test_reads_as_a_browser_shows(self, tmp_path: Path, source: str, text: str) -> None:
         assert parse(tmp_path, source).text == text
+
+    @pytest.mark.parametrize(
+        ("source", "text"),
+        [
+            (
+                "<pre><i>def</i><i> </i><i>f</i>:\n    <i>return</i>\n\n\n<i>\t</i>#<b>end</b>",
+                "def f:\n    return\n\n\n\t#end",
+            ),
+            ("<pre>\n<b>  indented</b>\n</pre>after", "  indented\n\nafter"),
+            ("before<pre> </pre>after", "before\n\nafter"),
+            ("<pre>a\n<table><tr><td>b", "a\n\nb"),
+            ("<pre>a <br> b</pre>", "a\n b"),
+        ],
+    )
+    def test_keeps_the_white_space_of_code(self, tmp_path: Path, source: str, text: str) -> None:
+        assert parse(tmp_path, source).text == text
+
+    @given(st.text(alphabet="ab \t\n"), st.data())
+    def test_colours_change_nothing_of_code(self, code: str, data: st.DataObject) -> None:
+        cut = data.draw(st.integers(0, len(code)))
+        coloured = f"{code[:cut]}<i></i>{code[cut:]}"
+        assert read_page(f"<pre>{coloured}</pre>.").text == read_page(f"<pre>{code}</pre>.").text
+
+    @pytest.mark.parametrize(
+        ("source", "title"),
+        [
+            ("<title> A\n title </title><h1>B</h1>", "A title"),
+            ("<title></title><title>Second</title><h1>B</h1>", "Second"),
+            ("<svg><title>Icon</title></svg><h2>C</h2><h1>B</h1>", "B"),
+            ("<h2>C</h2>", None),
+        ],
+    )
+    def test_names_the_page(self, source: str, title: str | None) -> None:
+        assert read_page(f"{source}<p>text").title == title
+
+    @pytest.mark.parametrize("charset", ["iso-8859-1", "latin1", "ISO_8859-1"])
+    def test_latin_1_means_windows_1252(self, tmp_path: Path, charset: str) -> None:
+        source = f'<meta charset="{charset}"><p>'.encode() + b"\x93caf\xe9\x94"
+        assert parse(tmp_path, source).text == "“café”"
+
+    def test_valid_utf_8_beats_what_is_declared(self, tmp_path: Path) -> None:
+        assert parse(tmp_path, '<meta charset="windows-1252"><p>café').text == "café"
 
     def test_honours_a_declared_encoding(self, tmp_path: Path) -> None:
         source = '<meta charset="shift_jis"><p>漢字'.encode("shift_jis")

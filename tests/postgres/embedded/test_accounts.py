@@ -1,6 +1,7 @@
 """Root, an ordinary user, and programs that one of them cannot reach."""
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -106,6 +107,47 @@ class TestAsRoot:
         (root / "cluster").mkdir()
         with pytest.raises(AccountError, match="belongs to root"):
             account_of(root / "cluster")
+
+
+def people(*entries: tuple[str, int]) -> list[pwd.struct_passwd]:
+    return [pwd.struct_passwd((name, "x", uid, uid, "", "/", "")) for name, uid in entries]
+
+
+class TestBorrowedAccount:
+    @pytest.mark.parametrize(
+        ("accounts", "uid"),
+        [
+            ([("root", 0), ("daemon", 1), ("nobody", 65_534)], 65_534),
+            ([("root", 0), ("daemon", 1), ("bin", 2)], 1),
+            ([("toor", 0), ("app", 1000)], 1000),
+        ],
+    )
+    def test_is_nobody_or_the_first_that_is_not_root(
+        self, monkeypatch: pytest.MonkeyPatch, accounts: list[tuple[str, int]], uid: int
+    ) -> None:
+        monkeypatch.setattr(pwd, "getpwall", lambda: people(*accounts))
+        assert borrowed_account().uid == uid
+
+    def test_where_there_is_only_root_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pwd, "getpwall", lambda: people(("root", 0), ("toor", 0)))
+        with pytest.raises(AccountError, match="has no other account"):
+            borrowed_account()
+
+
+@as_root
+class TestUnusedAccount:
+    def test_is_the_first_number_that_no_account_has(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken = people(("a", 60_578), ("b", 60_579), ("c", 60_581))
+        monkeypatch.setattr(pwd, "getpwall", lambda: taken)
+        assert account_of(root / "new") == ServerAccount(60_580, 60_580)
+
+    def test_all_taken_is_told(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        taken = people(*(("a", number) for number in range(60_000, 62_000)))
+        monkeypatch.setattr(pwd, "getpwall", lambda: taken)
+        with pytest.raises(AccountError, match="All user numbers from 60578 to 61183 are taken"):
+            account_of(root / "new")
 
 
 @as_root

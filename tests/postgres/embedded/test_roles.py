@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from muniment.postgres.embedded.errors import EmbeddedPostgresError
 from muniment.postgres.embedded.files import DataFolder
 from muniment.postgres.embedded.passwords import load_or_make_passwords
 from muniment.postgres.embedded.roles import prepare_database
@@ -100,3 +101,14 @@ class TestPrepareDatabase:
         )
         await connection.close()
         assert mighty is False
+
+
+class TestPasswords:
+    async def test_that_are_not_those_of_the_database_are_named_as_such(
+        self, running: tuple[Path, EmbeddedUrls]
+    ) -> None:
+        folder = DataFolder(running[0])
+        others = load_or_make_passwords(folder).model_copy(update={"superuser": SecretStr("x")})
+        with pytest.raises(EmbeddedPostgresError, match="does not accept the password") as caught:
+            await prepare_database(Server(folder).address(), others)
+        assert "Restore passwords.json together" in f"{caught.value.hint}"

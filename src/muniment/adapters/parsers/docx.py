@@ -113,15 +113,15 @@ def _read(package: _Package) -> ParsedDocument:
     relationships = RelationshipsReader()
     package.feed("_rels/.rels", relationships)
     main = relationships.main_part or "word/document.xml"
-    folder = main.rpartition("/")[0]
+    folder = main[: main.rfind("/") + 1]
     styles, properties = StylesReader(), PropertiesReader()
-    package.feed(f"{folder}/styles.xml", styles)
+    package.feed(f"{folder}styles.xml", styles)
     package.feed("docProps/core.xml", properties)
     body = BodyReader(styles.levels())
     if not package.feed(main, body):
         raise ParseError("malformed", "The file is a zip archive but not a Word document (.docx).")
     for notes in ("footnotes", "endnotes"):
-        package.feed(f"{folder}/{notes}.xml", body)
+        package.feed(f"{folder}{notes}.xml", body)
     text, headings = body.flow.finish()
     first = next((text[h.start : h.end] for h in headings), None)
     return ParsedDocument(require_text(text), title=properties.title or first, headings=headings)

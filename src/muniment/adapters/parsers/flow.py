@@ -17,6 +17,7 @@ class Break(IntEnum):
 
 _WHITE_SPACE = re.compile("[ \t\n\f\r]+")
 """What HTML calls white space; a no-break space is a character like others."""
+_HELD_BACK = " \t\n\f"
 _MARKS = {Break.NONE: "", Break.CELL: "\t", Break.LINE: "\n", Break.PARAGRAPH: "\n\n"}
 
 
@@ -32,6 +33,7 @@ class TextFlow:
         self._length = 0
         self._break = Break.NONE
         self._space = False
+        self._held = ""
         self._headings: list[Heading] = []
         self._level = 0
         self._heading_start: int | None = None
@@ -40,6 +42,8 @@ class TextFlow:
 
     def add(self, text: str) -> None:
         """Write words of running text, where every run of white space counts as one space."""
+        if self._held:
+            self.break_at(Break.NONE)
         words = _WHITE_SPACE.sub(" ", text)
         if not words.strip():
             self._space = self._space or bool(words)
@@ -48,18 +52,25 @@ class TextFlow:
         self._space = words[-1] == " "
 
     def add_literal(self, text: str) -> None:
-        """Write text whose white space counts; line ends around it only separate."""
-        body = text.rstrip("\n")
+        """Write text whose white space counts, in one piece or many.
+
+        What is at its end waits for more of it: a program in colours comes as words and spaces
+        by turns. Before a break, line ends only separate.
+        """
+        text = self._held + text
+        body = text.rstrip(_HELD_BACK)
+        self._held = text[len(body) :]
         if self._break >= Break.LINE or not self._length:
             body = body.lstrip("\n")
-        if body.strip():
+        if body:
             self._write(body, after_space=self._space)
             self._space = False
-        if text.endswith("\n"):
-            self.break_at(Break.LINE)
 
     def break_at(self, strength: Break) -> None:
         """Separate what was written from what comes."""
+        if "\n" in self._held:
+            strength = max(strength, Break.LINE)
+        self._held = ""
         self._break = max(self._break, strength)
         self._space = False
 

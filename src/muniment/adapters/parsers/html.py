@@ -35,9 +35,9 @@ _UNSEEN = frozenset(
 _MAY_HIDE = frozenset({"div", "section", "span", "article", "aside", "header", "figure"})
 _CONTENT = frozenset({"main", "article", "section", "blockquote"})
 
-_UNREAD = re.compile(r"<!--|<(script|style)\b", re.IGNORECASE)
+_UNREAD = re.compile(r"<!--|<(script|style)(?=[\s/>])", re.IGNORECASE)
 _ENDS = {
-    None: re.compile("-->"),
+    None: re.compile("--!?>"),
     "script": re.compile(r"</script\s*>", re.IGNORECASE),
     "style": re.compile(r"</style\s*>", re.IGNORECASE),
 }
@@ -60,7 +60,8 @@ def visible_source(source: str) -> str:
     while (found := _UNREAD.search(source, at)) is not None:
         kept.append(source[at : found.start()])
         name = found[1].lower() if found[1] else None
-        end = _ENDS[name].search(source, found.end())
+        # The marks that open a comment may close it too: `<!-->` is an empty one.
+        end = _ENDS[name].search(source, found.end() if name else found.start() + len("<!"))
         at = len(source) if end is None else end.end()
     kept.append(source[at:])
     whole = "".join(kept)

@@ -189,6 +189,9 @@ class BodyReader(XmlHandler):
         value = attributes.get("val", "")
         if name == "t":
             self._in_text = True
+        elif name == "r":
+            # What hides the mark of the paragraph, before its first run, hides no words.
+            self._run_is_hidden = False
         elif name in _MARKS and not self._in_paragraph_properties(name, attributes):
             self._run.append(_MARKS[name])
         elif name == "pStyle":

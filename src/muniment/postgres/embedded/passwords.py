@@ -28,11 +28,12 @@ def load_or_make_passwords(folder: DataFolder) -> Passwords:
         return Passwords.model_validate_json(folder.passwords.read_bytes())
     except FileNotFoundError:
         return _make(folder)
-    except ValidationError as error:
+    except ValidationError:
+        # Without the cause, which quotes what is in the file.
         raise EmbeddedPostgresError(
             f"The file {folder.passwords} does not hold the database's passwords any more.",
             hint="Restore it from a backup.",
-        ) from error
+        ) from None
 
 
 def _make(folder: DataFolder) -> Passwords:
