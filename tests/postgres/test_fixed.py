@@ -60,6 +60,12 @@ class TestFixedStatement:
             fresh = await FreshStatement(statement).run(connection, values)
         assert [tuple(row) for row in fixed] == [tuple(row) for row in fresh]
 
+    def test_with_a_list_in_its_text_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="any"):
+            FixedStatement(
+                select(literal_column("1")).where(literal_column("2", Integer()).in_([1, 2]))
+            )
+
 
 class TestFixedStatements:
     def test_build_once_for_each_key(self) -> None:

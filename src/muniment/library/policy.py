@@ -168,7 +168,8 @@ def granted_collections(
         case "collection_owners":
             return found.where(CollectionGrant.role == "owner")
         case "collection_editors":
-            return found.where(CollectionGrant.role.in_(("editor", "owner")))
+            grants = CollectionGrant.role
+            return found.where(or_(grants == "editor", grants == "owner"))
         case "collection_grantees" | "rule_principals":
             return found
         case _:

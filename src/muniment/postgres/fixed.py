@@ -78,6 +78,8 @@ class FixedStatement:
     def __init__(self, statement: AnySelect) -> None:
         compiled = statement.compile(dialect=_DIALECT)
         assert isinstance(compiled, SQLCompiler)
+        if compiled.post_compile_params:
+            raise ValueError("the text of the statement depends on a list of values: use any()")
         self.sql = str(compiled)
         self.constants: Mapping[str, Value] = {
             name: value for name, value in compiled.params.items() if value is not None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Integer, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Integer, func, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -76,17 +76,22 @@ class Backoff:
 
 async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
     """Add jobs in the caller's transaction: they exist if and only if it commits."""
-    session.add_all(
-        Job(
-            tenant_id=job.tenant_id,
-            kind=job.kind,
-            key=job.key,
-            payload=job.payload,
-            max_attempts=job.max_attempts,
-        )
-        for job in jobs
+    if not jobs:
+        return
+    connection = await session.connection()
+    await connection.execute(
+        insert(Job),
+        [
+            {
+                "tenant_id": job.tenant_id,
+                "kind": job.kind,
+                "key": job.key,
+                "payload": job.payload,
+                "max_attempts": job.max_attempts,
+            }
+            for job in jobs
+        ],
     )
-    await session.flush()
 
 
 # A job may be claimed when it waits and its time has come, or when its owner's lease has run out.

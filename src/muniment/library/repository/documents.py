@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
@@ -12,10 +22,13 @@ from muniment.identity.principal import Principal
 from muniment.kit.pagination import Ordering, PageRequest
 from muniment.library.metadata_filter import MetadataFilter, metadata_predicate
 from muniment.library.models import CollectionGrant, Document, DocumentVersion
-from muniment.library.policy import access_filter, edit_filter, predicate
+from muniment.library.policy import access_filter, edit_filter, predicate, shape, values
+from muniment.ports.access import AccessFilter
+from muniment.postgres.fixed import FixedStatements, Places, in_places
 
 NEWEST_FIRST = Ordering("documents.newest", (UUID,))
 VERSIONS = Ordering("versions.newest", (int,))
+_STATEMENTS = FixedStatements()
 UNFINISHED = ("queued", "processing")
 _WATCHED_AT_ONCE = 500
 
@@ -164,17 +177,26 @@ class DocumentRepository:
         self, principal: Principal, collection_id: UUID, uri: str | None, name: str
     ) -> Document | None:
         """Find the document of this identity among those that the caller may edit."""
-        same = Document.uri.is_(None) & (Document.name == name)
+        access = edit_filter(principal)
+        statement = _STATEMENTS.of(
+            ("identity", uri is None, shape(access)),
+            lambda: _identified(access, is_named=uri is None),
+        )
+        named = {"collection": collection_id, "identity": name if uri is None else uri}
+        rows = await statement.run(
+            await self._session.connection(), in_places(list(values(access))) | named
+        )
+        # Mostly there is none: uploads bring new documents.
+        return await self._reread(rows[0][0]) if rows else None
+
+    async def _reread(self, document_id: UUID) -> Document:
+        """Give a document that this transaction has locked, as it is now."""
         found = await self._session.scalars(
             select(Document)
-            .where(Document.collection_id == collection_id, predicate(edit_filter(principal)))
-            .where(same if uri is None else Document.uri == uri)
-            .order_by(Document.id)
-            .limit(1)
-            .with_for_update(of=Document)
+            .where(Document.id == document_id)
             .execution_options(populate_existing=True)
         )
-        return found.one_or_none()
+        return found.one()
 
     async def add(self, document: Document, version: DocumentVersion) -> None:
         """Add a document with its first version."""
@@ -199,6 +221,20 @@ def identity_lock_key(collection_id: UUID, identity: str) -> int:
     """Make the number of the lock on an identity: 64 bits of a hash."""
     digest = blake2b(identity.encode(), digest_size=8, key=collection_id.bytes).digest()
     return int.from_bytes(digest, signed=True)
+
+
+def _identified(access: AccessFilter, *, is_named: bool) -> Select[UUID]:
+    """Select the document of one identity for update: `identity` is its name or else its uri."""
+    identity = bindparam("identity", type_=Text())
+    same = Document.uri.is_(None) & (Document.name == identity)
+    return (
+        select(Document.id)
+        .where(Document.collection_id == bindparam("collection", type_=Uuid()))
+        .where(predicate(access, Places()), same if is_named else Document.uri == identity)
+        .order_by(Document.id)
+        .limit(literal_column("1"))
+        .with_for_update(of=Document)
+    )
 
 
 def _may_edit(principal: Principal) -> ColumnElement[bool]:
