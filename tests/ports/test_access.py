@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muniment.ports.access import (
@@ -177,12 +177,14 @@ class TestTrees:
         assert evaluate(AllOf(()), walls)
         assert not evaluate(AnyOf(()), walls)
 
-    @given(st.lists(TREES, max_size=4).map(tuple), WALLS)
+    @settings(max_examples=40)
+    @given(st.lists(TREES, max_size=3).map(tuple), WALLS)
     def test_join_what_their_parts_say(self, parts: tuple[AccessFilter, ...], walls: Walls) -> None:
         said = [evaluate(part, walls) for part in parts]
         assert evaluate(AllOf(parts), walls) is (False not in said)
         assert evaluate(AnyOf(parts), walls) is (True in said)
 
+    @settings(max_examples=40)
     @given(TREES, WALLS)
     def test_a_wall_around_a_tree_is_never_passed_by_what_is_in_it(
         self, tree: AccessFilter, walls: Walls
