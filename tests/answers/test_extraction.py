@@ -67,6 +67,25 @@ class TestSentences:
             "Ask your lead first.",
         ]
 
+    @pytest.mark.parametrize("number", ["2.", "2.1.", "2)", "12."])
+    @pytest.mark.parametrize("mark", ["", "## "])
+    def test_headings_with_a_number_are_none_either(self, mark: str, number: str) -> None:
+        text = (
+            f"{mark}1. Wochenarbeitszeit\n\nSie beträgt 38 Stunden.\n\n"
+            f"{mark}{number} Gleitzeit und Kernzeit\n\nSie endet um drei Uhr."
+        )
+        assert [sentence.text for sentence in sentences_of([passage(text)])] == [
+            "Sie beträgt 38 Stunden.",
+            "Sie endet um drei Uhr.",
+        ]
+
+    def test_a_numbered_paragraph_is_a_quote(self) -> None:
+        text = "Terms\n\n2. Notice is given in writing.\n\n3. It ends after three months."
+        assert [sentence.text for sentence in sentences_of([passage(text)])] == [
+            "2. Notice is given in writing.",
+            "3. It ends after three months.",
+        ]
+
     def test_the_question_itself_is_not(self) -> None:
         found = sentences_of(
             [passage("How long is the core time? The core time is six hours.")],

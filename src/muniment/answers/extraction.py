@@ -29,6 +29,8 @@ _MIN_WORDS = 3
 _SAME_WORDS = 0.8
 _WORD = re.compile(r"\w+")
 _MARKED_HEADING = re.compile(r"#{1,6}\s")
+_LEAD = re.compile(r"(?:#{1,6}[ \t]+)?(?:(?:\d+[.)])+[ \t]+)?")
+"""What may stand before the words of a heading: its mark and its number, which is a sentence."""
 _LONGEST_HEADING = 10
 _ENDINGS = ".!?:;,\u2026\u3002\uff01\uff1f\"'\u201d\u2019)|"
 
@@ -149,11 +151,17 @@ def _quotable_spans(text: str, headings: Sequence[str]) -> Iterator[tuple[int, i
     titles = {heading.casefold() for heading in headings}
     for start, end in sentence_spans(text, 0, len(text)):
         words = text[start:end]
-        if words.strip("#= \n").casefold() in titles or not _is_telling(words):
-            continue
-        if _is_heading(text, start, end):
+        whole = _whole_line(text, start)
+        named = {part.strip("#= \n").casefold() for part in (words, text[whole:end])}
+        if named & titles or not _is_telling(words) or _is_heading(text, whole, end):
             continue
         yield start, _cut(text, start, end)
+
+
+def _whole_line(text: str, start: int) -> int:
+    """Give where the line of a span begins if only the mark and number of a heading come before."""
+    line = text.rfind("\n", 0, start) + 1
+    return line if _LEAD.fullmatch(text[line:start]) else start
 
 
 def _is_heading(text: str, start: int, end: int) -> bool:
