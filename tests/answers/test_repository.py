@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
@@ -91,18 +90,15 @@ class TestText:
 
 
 class TestPage:
-    @pytest.mark.parametrize(
-        ("place", "page"),
-        [(0, 1), (11, 1), (12, 3), (20, 3), (PAGES.index("Last"), 4), (len(PAGES) - 1, 4)],
-    )
-    async def test_is_the_one_on_which_the_quote_begins(
-        self, shelf: Shelf, place: int, page: int
-    ) -> None:
+    async def test_is_the_one_on_which_the_quote_begins(self, shelf: Shelf) -> None:
         document = await open_document(shelf, PAGES)
-        starts = (0, 12, 12, PAGES.index("Last"))
-        await shelf.make_ready(document, ParsedDocument(text=PAGES, page_starts=starts))
-        span = SourceSpan(document.id, 1, place, place + 1)
-        assert (await read(shelf, await shelf.principal(), span))[span].page == page
+        last = PAGES.index("Last")
+        parsed = ParsedDocument(text=PAGES, page_starts=(0, 12, 12, last))
+        await shelf.make_ready(document, parsed)
+        pages = {0: 1, 11: 1, 12: 3, 20: 3, last - 1: 3, last: 4, len(PAGES) - 1: 4}
+        spans = [SourceSpan(document.id, 1, place, place + 1) for place in pages]
+        found = await read(shelf, await shelf.principal(), *spans)
+        assert {span.start: quote.page for span, quote in found.items()} == pages
 
     async def test_is_none_where_there_are_no_pages(self, shelf: Shelf) -> None:
         document = await open_document(shelf, PAGES)
