@@ -18,6 +18,7 @@ from muniment.postgres.unit_of_work import Scope
 from tests.contracts.originals import broken_stream, stream
 from tests.library.arrange import Shelf, jobs_of, pending_in
 from tests.support.database import TestDatabase
+from tests.support.statements import counted_statements
 
 SCOPE = Scope(1)
 
@@ -118,3 +119,39 @@ class TestDiscard:
         stored = await intake.store(SCOPE, stream(b"words"), max_bytes=10)
         await intake.discard(Scope(2), [stored.key])
         assert await pending_in(database) == 1
+
+
+class TestDeposit:
+    async def test_commits_less_often_than_it_stores(
+        self, intake: Intake, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        with counted_statements() as statements:
+            async with intake.deposit(SCOPE) as deposit:
+                stored = [
+                    await deposit.store(stream(b"words %d" % number), max_bytes=10)
+                    for number in range(9)
+                ]
+
+        writes = [statement for statement in statements if statement.startswith("INSERT")]
+        assert len(writes) == 3
+        assert len({one.key for one in stored}) == 9
+        assert await pending_in(database) == len(stored)
+        files = {file.name for file in Shelf.files_in(tmp_path)}
+        assert files == {one.key for one in stored}
+
+    async def test_leaves_no_key_that_holds_nothing(
+        self, intake: Intake, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        kept = []
+
+        async def store_until_it_breaks() -> None:
+            async with intake.deposit(SCOPE) as deposit:
+                kept.append(await deposit.store(stream(b"words"), max_bytes=10))
+                await deposit.store(broken_stream(b"half"), max_bytes=10)
+
+        with pytest.raises(ConnectionResetError):
+            await store_until_it_breaks()
+
+        assert await pending_in(database) == len(kept)
+        files = {file.name for file in Shelf.files_in(tmp_path)}
+        assert files == {one.key for one in kept}

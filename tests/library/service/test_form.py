@@ -21,10 +21,9 @@ from muniment.library.service.form import (
     UploadFormReader,
     read_name,
 )
-from muniment.library.service.intake import Intake
+from muniment.library.service.intake import Deposit
 from muniment.library.settings import UploadSettings
 from muniment.ports.originals import StoredOriginal
-from muniment.postgres.unit_of_work import Scope
 from tests.support.fake_originals import FakeOriginals
 
 SETTINGS = UploadSettings.model_validate(
@@ -48,17 +47,16 @@ async def pieces(body: bytes, size: int) -> AsyncIterator[bytes]:
         yield body[start : start + size]
 
 
-class StraightIn(Intake):
+class StraightIn(Deposit):
     """Stores bytes without a word to any database."""
 
     def __init__(self, originals: FakeOriginals) -> None:
-        self._store = originals
+        self._originals = originals
 
     @override
-    async def store(
-        self, scope: Scope, chunks: AsyncIterator[bytes], *, max_bytes: int
-    ) -> StoredOriginal:
-        return await self._store.put(self._store.new_key(), chunks, max_bytes=max_bytes)
+    async def store(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
+        key = self._originals.new_key()
+        return await self._originals.put(key, chunks, max_bytes=max_bytes)
 
 
 class Reading:
@@ -71,7 +69,6 @@ class Reading:
     async def take(self, *parts: Part, size: int = 1000, boundary: str = "edge") -> ReceivedForm:
         reader = UploadFormReader(
             StraightIn(self.originals),
-            Scope(1),
             SETTINGS,
             ["text/plain", "text/markdown"],
             {"clearance": "int"},

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from threading import Lock
+from threading import RLock
 from typing import Final, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,19 +64,15 @@ class FilesystemOriginals:
         Raises OriginalTooLargeError, OriginalsFullError, and OriginalMissingError if it was
         deleted while it came.
         """
-        incoming = await _full_told(_Incoming.open, self._path(key), self._root)
+        incoming = _Incoming(self._path(key), self._root)
         try:
-            size = 0
-            async for block in _blocks(chunks):
-                size += len(block)
-                if size > max_bytes:
-                    raise OriginalTooLargeError(max_bytes)
-                await _full_told(incoming.write, block)
-            sha256 = await _full_told(incoming.keep)
+            await _full_told(incoming.open)
+            stored = await _receive(incoming, key, _blocks(chunks), max_bytes)
             incoming.is_handed_over = True
         finally:
-            await asyncio.shield(asyncio.to_thread(incoming.discard))
-        return StoredOriginal(key, size, sha256)
+            if not incoming.is_handed_over:
+                await asyncio.shield(asyncio.to_thread(incoming.discard))
+        return stored
 
     @asynccontextmanager
     async def local_file(self, key: str) -> AsyncIterator[Path]:
@@ -104,7 +100,7 @@ class FilesystemOriginals:
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
             raise OriginalMissingError
-        return self._root / key[:2] / key[2:4] / key
+        return self._root / key[:2] / key
 
 
 class _Incoming:
@@ -113,22 +109,31 @@ class _Incoming:
     A thread may still be writing when its request is cancelled, so each step holds a lock.
     """
 
-    def __init__(self, descriptor: int, temporary: Path, final: Path) -> None:
-        self._descriptor: int | None = descriptor
-        self._temporary = temporary
+    def __init__(self, final: Path, root: Path) -> None:
         self._final = final
+        self._root = root
+        self._temporary = _unfinished(final)
+        self._descriptor: int | None = None
+        self._is_discarded = False
         self._digest = hashlib.sha256()
-        self._lock = Lock()
+        self._lock = RLock()
         self.is_handed_over = False
         """Somebody knows the key by now, so the file stays."""
 
-    @classmethod
-    def open(cls, final: Path, root: Path) -> "_Incoming":
+    def open(self) -> None:
         """Make the temporary file, and the folders above it."""
-        _make_folders(final.parent, root)
-        temporary = _unfinished(final)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        return cls(os.open(temporary, flags, 0o600), temporary, final)
+        with self._lock:
+            if self._is_discarded:
+                return
+            _make_folders(self._final.parent, self._root)
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(self._temporary, flags, 0o600)
+
+    def end(self, block: bytes) -> str:
+        """Add the last block, sync the file and give it its name; give the SHA-256."""
+        with self._lock:
+            self.write(block)
+            return self._keep()
 
     def write(self, block: bytes) -> None:
         """Add a block; the system may take it in several bites."""
@@ -138,21 +143,20 @@ class _Incoming:
             while rest:
                 rest = rest[os.write(self._open_descriptor(), rest) :]
 
-    def keep(self) -> str:
-        """Sync the file, give it its name and sync the folder; give the SHA-256."""
-        with self._lock:
-            os.fsync(self._open_descriptor())
-            self._close()
-            try:
-                self._temporary.rename(self._final)
-            except FileNotFoundError:
-                raise OriginalMissingError from None
-            _sync_folder(self._final.parent)
-            return self._digest.hexdigest()
+    def _keep(self) -> str:
+        os.fsync(self._open_descriptor())
+        self._close()
+        try:
+            self._temporary.rename(self._final)
+        except FileNotFoundError:
+            raise OriginalMissingError from None
+        _sync_folder(self._final.parent)
+        return self._digest.hexdigest()
 
     def discard(self) -> None:
         """Leave nothing behind, unless somebody was given the key."""
         with self._lock:
+            self._is_discarded = True
             self._close()
             self._temporary.unlink(missing_ok=True)
             if not self.is_handed_over:
@@ -167,6 +171,22 @@ class _Incoming:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)
+
+
+async def _receive(
+    incoming: _Incoming, key: str, blocks: AsyncIterator[bytes], max_bytes: int
+) -> StoredOriginal:
+    """Store the blocks, each in a trip to a thread; the last one's ends the file as well."""
+    block, size = await anext(blocks, b""), 0
+    while True:
+        size += len(block)
+        if size > max_bytes:
+            raise OriginalTooLargeError(max_bytes)
+        following = await anext(blocks, None)
+        if following is None:
+            return StoredOriginal(key, size, await _full_told(incoming.end, block))
+        await _full_told(incoming.write, block)
+        block = following
 
 
 async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

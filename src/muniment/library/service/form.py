@@ -19,12 +19,11 @@ from muniment.library.metadata import METADATA, MetadataJson
 from muniment.library.multipart import MultipartReader, PartHead
 from muniment.library.schemas.fields import DocumentName, DocumentUri
 from muniment.library.service.access import AttributeTypes, require_usable
-from muniment.library.service.intake import Intake
+from muniment.library.service.intake import Deposit
 from muniment.library.service.registration import NewUpload
 from muniment.library.settings import UploadSettings
 from muniment.ports.media_types import HEAD_BYTES, media_type_for
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
-from muniment.postgres.unit_of_work import Scope
 
 MAX_FIELD_BYTES: Final = 64 * 1024
 _FIELDS: Final = ("access", "metadata", "uri")
@@ -87,14 +86,12 @@ class UploadFormReader:
 
     def __init__(
         self,
-        intake: Intake,
-        scope: Scope,
+        deposit: Deposit,
         settings: UploadSettings,
         media_types: Sequence[str],
         attributes: AttributeTypes,
     ) -> None:
-        self._intake = intake
-        self._scope = scope
+        self._deposit = deposit
         self._settings = settings
         self._media_types = tuple(media_types)
         self._attributes = attributes
@@ -138,8 +135,8 @@ class UploadFormReader:
 
     async def _store(self, name: str, start: bytes, rest: AsyncIterator[bytes]) -> StoredOriginal:
         try:
-            return await self._intake.store(
-                self._scope, _joined(start, rest), max_bytes=self._settings.max_bytes
+            return await self._deposit.store(
+                _joined(start, rest), max_bytes=self._settings.max_bytes
             )
         except OriginalTooLargeError as error:
             raise UploadTooLargeError(

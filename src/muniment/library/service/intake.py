@@ -7,6 +7,7 @@ it is old enough (`ingestion/abandoned.py`), so nobody ever has to search the st
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -16,6 +17,9 @@ from muniment.ports.originals import OriginalMissingError, Originals, StoredOrig
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 _log = structlog.get_logger(__name__)
+
+_MOST_KEYS = 16
+"""Written down at once for the next streams of a request."""
 
 
 class Intake:
@@ -32,9 +36,29 @@ class Intake:
 
         Raises OriginalTooLargeError and UploadOverdueError.
         """
-        key = self._originals.new_key()
+        [key] = await self.write_down(scope, 1)
+        return await self.store_under(scope, key, chunks, max_bytes=max_bytes)
+
+    @asynccontextmanager
+    async def deposit(self, scope: Scope) -> AsyncIterator["Deposit"]:
+        """Store several streams one after another, with fewer commits than streams."""
+        opened = Deposit(self, scope)
+        try:
+            yield opened
+        finally:
+            await self._strike_out(scope, opened.unused)
+
+    async def write_down(self, scope: Scope, count: int) -> list[str]:
+        """Commit new keys before anything is stored under them."""
+        keys = [self._originals.new_key() for _ in range(count)]
         async with self._transactions.begin(scope) as session:
-            await PendingOriginals(session).add(scope.tenant_id, [key])
+            await PendingOriginals(session).add(scope.tenant_id, keys)
+        return keys
+
+    async def store_under(
+        self, scope: Scope, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int
+    ) -> StoredOriginal:
+        """Store a stream under a key that was written down; otherwise as `store`."""
         is_stored = False
         try:
             stored = await self._originals.put(key, chunks, max_bytes=max_bytes)
@@ -59,7 +83,30 @@ class Intake:
         try:
             for key in keys:
                 await self._originals.delete(key)
-            async with self._transactions.begin(scope) as session:
-                await PendingOriginals(session).remove(keys)
+            await self._strike_out(scope, keys)
         except Exception:  # noqa: BLE001 # boundary: what broke the upload is what counts
             _log.warning("originals_left_to_the_sweep", keys=keys, exc_info=True)
+
+    async def _strike_out(self, scope: Scope, keys: Sequence[str]) -> None:
+        if keys:
+            async with self._transactions.begin(scope) as session:
+                await PendingOriginals(session).remove(keys)
+
+
+class Deposit:
+    """Stores the streams of one caller; keys are written down in growing numbers."""
+
+    def __init__(self, intake: Intake, scope: Scope) -> None:
+        self._intake = intake
+        self._scope = scope
+        self._next = 1
+        self.unused: list[str] = []
+        """Keys that are written down and hold nothing."""
+
+    async def store(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> StoredOriginal:
+        """Store a stream as `Intake.store` does."""
+        if not self.unused:
+            self.unused += await self._intake.write_down(self._scope, self._next)
+            self._next = min(4 * self._next, _MOST_KEYS)
+        key = self.unused.pop()
+        return await self._intake.store_under(self._scope, key, chunks, max_bytes=max_bytes)

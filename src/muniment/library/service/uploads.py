@@ -78,10 +78,11 @@ class UploadService:
             )
         form = ReceivedForm()
         try:
-            reader = UploadFormReader(
-                self._intake, scope, self._settings, self._media_types, self._attributes
-            )
-            await reader.read(body.content_type, body.open(), form)
+            async with self._intake.deposit(scope) as deposit:
+                reader = UploadFormReader(
+                    deposit, self._settings, self._media_types, self._attributes
+                )
+                await reader.read(body.content_type, body.open(), form)
             return await self._register(principal, collection_id, form, body.idempotency_key)
         finally:
             if not form.is_registered:
