@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -142,5 +143,6 @@ class IndexWriter:
 
 
 def halfvec_text(vector: Vector) -> str:
-    """Write a vector as pgvector reads it; five digits tell all half-precision numbers apart."""
-    return "[" + ",".join(f"{value:.5g}" for value in np.asarray(vector, np.float16).tolist()) + "]"
+    """Write a vector as pgvector reads it, rounded to half precision first."""
+    rounded = np.asarray(vector, np.float16).astype(np.float32)
+    return orjson.dumps(rounded, option=orjson.OPT_SERIALIZE_NUMPY).decode()

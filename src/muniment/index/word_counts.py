@@ -15,6 +15,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.postgres.fixed import FixedStatement
+
 _TERM = re.compile(r"[{,](\d+):")
 
 # In the order of the terms, so that two documents that share words wait for each other instead of
@@ -37,12 +39,15 @@ _FORGET = text(
     " and term = any(cast(:terms as int[])) and chunks <= 0"
 )
 _HELD = text("select lex::text from chunk_lex where document_id = :document_id")
-_COUNTS = text(
-    """
-    select term, sum(chunks)::bigint from lex_term
-    where collection_id = any(cast(:collections as uuid[])) and term = any(cast(:terms as int[]))
-    group by term
-    """
+_COUNTS = FixedStatement(
+    text(
+        """
+        select term, cast(sum(chunks) as bigint) from lex_term
+        where collection_id = any(cast(:collections as uuid[]))
+          and term = any(cast(:terms as int[]))
+        group by term
+        """
+    )
 )
 
 ChunkTerms = Sequence[int]
@@ -58,9 +63,9 @@ async def document_frequencies(
     session: AsyncSession, collections: Sequence[UUID], terms: Sequence[int]
 ) -> Mapping[int, int]:
     """Count the chunks of some collections that hold each of the terms."""
-    connection = await session.connection()
     values = {"collections": list(collections), "terms": list(terms)}
-    return dict((await connection.execute(_COUNTS, values)).all())
+    rows = await _COUNTS.run(await session.connection(), values)
+    return {int(term): int(chunks) for term, chunks in rows}
 
 
 async def held_terms(session: AsyncSession, document_id: UUID) -> list[ChunkTerms]:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, make_url
+from sqlalchemy import ColumnElement, Row, Select, TextClause, bindparam, literal, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -75,7 +75,7 @@ class FixedStatement:
     What it was built with apart from places stays in it for everybody, so nothing of a caller may.
     """
 
-    def __init__(self, statement: AnySelect) -> None:
+    def __init__(self, statement: AnySelect | TextClause) -> None:
         compiled = statement.compile(dialect=_DIALECT)
         assert isinstance(compiled, SQLCompiler)
         if compiled.post_compile_params:

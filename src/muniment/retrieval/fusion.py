@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from muniment.ports.vectors import Candidate
 
@@ -49,45 +50,64 @@ class RankedChunk:
         return 1.0 / (1.0 + math.exp(-self.fused))
 
 
-def fuse(candidates: Sequence[Candidate], lexical_share: float) -> list[RankedChunk]:
-    """Rank candidates, best first; equal ones in the order of their ids."""
+def fuse(
+    candidates: Sequence[Candidate], lexical_share: float, best: int | None = None
+) -> list[RankedChunk]:
+    """Rank candidates, best first; equal ones in the order of their ids.
+
+    All of them are compared; only as many as wanted are written out, since a search shows ten of
+    two hundred.
+    """
     # In the order of their ids, so that ranks of equal scores do not hang on who came first.
     candidates = sorted(candidates, key=lambda candidate: candidate.chunk_id)
-    lexical = _standings([candidate.lexical for candidate in candidates])
-    dense = _standings([candidate.dense for candidate in candidates])
-    ranked = [
+    lexical = _Arm.of([candidate.lexical for candidate in candidates])
+    dense = _Arm.of([candidate.dense for candidate in candidates])
+    fused = _weighed(lexical, dense, lexical_share, len(candidates))
+    return [
         RankedChunk(
-            candidate.chunk_id,
-            candidate.document_id,
-            _fused(in_words, in_meaning, lexical_share),
-            in_words,
-            in_meaning,
+            candidates[place].chunk_id,
+            candidates[place].document_id,
+            float(fused[place]),
+            None if lexical is None else lexical.standing(place),
+            None if dense is None else dense.standing(place),
         )
-        for candidate, in_words, in_meaning in zip(candidates, lexical, dense, strict=True)
+        for place in np.argsort(-fused, kind="stable")[:best].tolist()
     ]
-    return sorted(ranked, key=lambda chunk: -chunk.fused)
 
 
-def _fused(lexical: Standing | None, dense: Standing | None, lexical_share: float) -> float:
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """How all candidates stand in one arm, in their order."""
+
+    scores: NDArray[np.float64]
+    ranks: NDArray[np.intp]
+    z: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scores: Sequence[float | None]) -> "_Arm | None":
+        """Place every candidate; None of an arm that did not run."""
+        known = [score for score in scores if score is not None]
+        if not known:
+            return None
+        # A chunk without a vector in this space is as far away as the farthest that has one.
+        lowest = min(known)
+        filled = np.array([lowest if score is None else score for score in scores])
+        ranks = np.empty(len(filled), dtype=np.intp)
+        ranks[np.argsort(-filled, kind="stable")] = np.arange(1, len(filled) + 1)
+        # The mean of equal scores is often not quite their value: it would pass for a deviation.
+        are_equal = np.ptp(filled) < _NOISE
+        z = np.zeros(len(filled)) if are_equal else (filled - filled.mean()) / filled.std()
+        return cls(filled, ranks, z)
+
+    def standing(self, place: int) -> Standing:
+        """Write one candidate's place out."""
+        return Standing(float(self.scores[place]), int(self.ranks[place]), float(self.z[place]))
+
+
+def _weighed(
+    lexical: _Arm | None, dense: _Arm | None, lexical_share: float, count: int
+) -> NDArray[np.float64]:
     if lexical is None or dense is None:
         only = lexical or dense
-        return 0.0 if only is None else only.z
+        return np.zeros(count) if only is None else only.z
     return lexical_share * lexical.z + (1.0 - lexical_share) * dense.z
-
-
-def _standings(scores: Sequence[float | None]) -> Sequence[Standing | None]:
-    """Place every candidate in an arm; nobody stands anywhere in an arm that did not run."""
-    known = [score for score in scores if score is not None]
-    if not known:
-        return [None] * len(scores)
-    # A chunk without a vector in this space is as far away as the farthest that has one.
-    lowest = min(known)
-    filled = np.array([lowest if score is None else score for score in scores])
-    ranks = np.empty(len(filled), dtype=np.intp)
-    ranks[np.argsort(-filled, kind="stable")] = np.arange(1, len(filled) + 1)
-    # The mean of equal scores is often not quite their value, which would pass for a deviation.
-    are_equal = np.ptp(filled) < _NOISE
-    z = np.zeros(len(filled)) if are_equal else (filled - filled.mean()) / filled.std()
-    return [
-        Standing(*place) for place in zip(filled.tolist(), ranks.tolist(), z.tolist(), strict=True)
-    ]

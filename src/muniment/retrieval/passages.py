@@ -46,9 +46,11 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All candidates of a question in order, still without their text."""
+    """The best candidates of a question in order, still without their text."""
 
     chunks: Sequence[RankedChunk]
+    candidates: int
+    """How many there were."""
     mode: Mode
     reach: Reach
     vector: Vector | None

@@ -143,7 +143,7 @@ class SearchResponse(BaseModel):
             explain=SearchExplanation(
                 language=ranking.understanding.language,
                 lexical_share=ranking.understanding.lexical_share,
-                candidates=len(ranking.chunks),
+                candidates=ranking.candidates,
                 exhaustive=ranking.exhaustive,
             )
             if explain

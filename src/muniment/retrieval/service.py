@@ -52,9 +52,11 @@ class SearchService:
         vector = await self._vector(request)
         embedded = time.perf_counter()
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
-            ranking = await self._rank(session, principal, request, vector, self._settings.depth)
+            ranking = await self._rank(
+                session, principal, request, vector, self._settings.depth, request.top_k
+            )
             ranked = time.perf_counter()
-            passages = await _read(session, ranking.chunks[: request.top_k], ranking.reach)
+            passages = await _read(session, ranking.chunks, ranking.reach)
         ended = time.perf_counter()
         timings = {
             "embed": embedded - begun,
@@ -84,6 +86,7 @@ class SearchService:
         request: SearchRequest,
         vector: Vector | None,
         depth: int,
+        best: int | None = None,
     ) -> Ranking:
         grounds = await PassageRepository(session).survey(principal, request.collections)
         if grounds.collections < len(set(request.collections or ())):
@@ -95,7 +98,8 @@ class SearchService:
             CandidateQuery(request.mode, depth, vector, dict(weights)), reach
         )
         return Ranking(
-            chunks=fuse(candidates.items, understanding.lexical_share),
+            chunks=fuse(candidates.items, understanding.lexical_share, best),
+            candidates=len(candidates.items),
             mode=request.mode,
             reach=reach,
             vector=vector,
