@@ -16,7 +16,6 @@ GUARDS = {"muniment.library.policy.predicate", "muniment.index.reach.reachable"}
 WITHOUT_A_CALLER = {
     "ingestion/": "runs as the worker role, for a tenant and for nobody in it",
     "index/repository.py": "writes the index as the worker role",
-    "index/word_counts.py": "counts words as the worker role",
     "index/search_statements.py": "is handed the condition by the store, which has it from a reach",
     "library/repository/collections.py": "asks whether any document is left in a collection",
     "library/policy.py": "is the rule",
