@@ -3,7 +3,13 @@ from itertools import pairwise
 
 import pytest
 
-from muniment.index.lexical import LexicalModel, QueryTerms, SparseTerms, query_weights
+from muniment.index.lexical import (
+    PRIOR_CHUNKS,
+    LexicalModel,
+    QueryTerms,
+    SparseTerms,
+    query_weights,
+)
 from muniment.index.terms import TermAnalyzer, term_id
 
 SALT = b"tenant-1"
@@ -58,10 +64,16 @@ class TestQueryWeights:
     def test_a_word_said_twice_counts_twice(self) -> None:
         assert weight(query("mill mill road"), "mill") == 2 * weight(query("mill road"), "mill")
 
-    def test_equal_the_idf_of_bm25(self) -> None:
+    def test_equal_the_idf_of_bm25_with_a_prior(self) -> None:
+        chunks, df = 1024 + PRIOR_CHUNKS, 128 + 1
         assert weight(query("mill", df=128, chunks=1024), "mill") == pytest.approx(
-            math.log(1 + (1024 - 128 + 0.5) / 128.5)
+            math.log(1 + (chunks - df + 0.5) / (df + 0.5))
         )
+
+    def test_tell_little_in_a_handful_of_chunks(self) -> None:
+        everywhere = weight(query("mill", df=7, chunks=7), "mill")
+        nowhere = weight(query("mill", df=0, chunks=7), "mill")
+        assert everywhere < nowhere < 2 * everywhere
 
     def test_a_rarer_word_weighs_more(self) -> None:
         weights = [weight(query("mill", df=df), "mill") for df in (0, 1, 11, 12, 500, 1024, 2000)]

@@ -220,15 +220,12 @@ class TestPlans:
         condition = reachable(reach_of(crowd.reader))
         statements = CandidateStatements(crowd.shelf.space)
         query = await question(crowd.shelf, "word")
-        statement = statements.wide("hybrid", 100, condition)
-        values = {
-            "vector": vector_text(query),
-            "terms": "{7:1}/1000000000",
-            "tenant": crowd.shelf.tenant_id,
-        }
-        plan = await plan_of(crowd, statement, values)
+        values = {"vector": vector_text(query), "tenant": crowd.shelf.tenant_id}
+        plan = await plan_of(crowd, statements.nearest(100, condition), values)
         assert f"chunk_vector_space_{crowd.shelf.space.id}" in plan
         assert "document_pkey" in plan
+        values |= {"terms": "{7:1}/1000000000", "nearest": [1, 2]}
+        plan = await plan_of(crowd, statements.wide("hybrid", 100, condition), values)
         assert "chunk_lex_document_id_idx" in plan
 
     async def test_the_narrow_search_goes_through_the_documents(self, crowd: Crowd) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from muniment.index.models import Chunk
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
+from muniment.ingestion.repository import IngestionRepository, VersionToIngest
 from muniment.ingestion.settings import IngestionSettings
 from muniment.ingestion.tasks import IngestDocument
 from muniment.ingestion.worker import JobKind, Worker
@@ -16,7 +18,7 @@ from muniment.ports.jobs import INGEST_DOCUMENT, ClaimedJob, document_ingestion,
 from muniment.postgres import jobs
 from muniment.postgres.engine import create_engine
 from muniment.postgres.settings import DatabaseSettings
-from muniment.postgres.unit_of_work import Transactions
+from muniment.postgres.unit_of_work import Scope, Transactions
 from tests.support.database import TestDatabase
 from tests.support.fake_originals import FakeOriginals
 from tests.support.library_rows import LibraryRows
@@ -205,6 +207,30 @@ class TestFence:
         await kinds[INGEST_DOCUMENT].work(successor)
         assert len(await library.chunks(document_id)) == 1
 
+    @pytest.mark.parametrize("content", [LEAVE, b"%PDF-1.7 and then nothing of a pdf"])
+    async def test_worker_that_stalled_leaves_the_end_of_another_as_it_is(
+        self, library: LibraryRows, worker: Worker, database: TestDatabase, content: bytes
+    ) -> None:
+        is_pdf = content.startswith(b"%PDF")
+        media_type = "application/pdf" if is_pdf else "text/plain"
+        document_id = await library.upload(content, media_type=media_type)
+        stale = await claimed(database)
+        async with database.owner.begin() as connection:
+            await connection.execute(text("update job set lease_until = now() - interval '1 s'"))
+        before = await finished(library, worker, document_id)
+        assert before.status == ("failed" if is_pdf else "ready")
+
+        async with database.worker.begin(Scope(library.tenant_id)) as session:
+            repository = IngestionRepository(session)
+            assert await repository.begin(document_id, 1, 0.05) is None
+            version = VersionToIngest(document_id, 1, "leave.txt", media_type, "", None)
+            await repository.show_progress(version, 0.5)
+
+        after = await library.document(document_id)
+        assert after is not None
+        assert (after.status, after.progress) == (before.status, before.progress)
+        assert stale.attempt == 1
+
     async def test_job_that_ended_its_worker_three_times_is_parked(
         self, library: LibraryRows, worker: Worker, database: TestDatabase
     ) -> None:
@@ -291,6 +317,25 @@ class TestPurge:
 
         assert await library.count("chunk") == await library.count("document") == 0
 
+    async def test_the_last_purges_side_by_side_take_the_collection_along(
+        self, library: LibraryRows, worker: Worker, database: TestDatabase
+    ) -> None:
+        documents = [await library.upload(LEAVE, name=f"{number}.txt") for number in range(6)]
+        for document_id in documents:
+            await finished(library, worker, document_id)
+        async with database.owner.begin() as connection:
+            # Nothing of them is counted, so nothing else makes the purges wait for each other.
+            await connection.execute(text("update document set words_counted = false"))
+            await connection.execute(text("update collection set deleted_at = now()"))
+        for document_id in documents:
+            await library.delete(document_id)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(_work_off(worker))
+
+        assert await library.count("document") == await library.count("collection") == 0
+
     async def test_purge_of_a_living_document_does_nothing(
         self, library: LibraryRows, worker: Worker, database: TestDatabase
     ) -> None:
@@ -324,6 +369,11 @@ class TestCountWords:
 
             assert await term_counts(library) == expected
             assert await library.count("job") == 0
+
+
+async def _work_off(worker: Worker) -> None:
+    while await worker.run_one():
+        pass
 
 
 async def term_counts(library: LibraryRows) -> dict[int, int]:

@@ -47,6 +47,12 @@ class Recorded:
         self.given_up.append(reason)
 
 
+class NoSpaceError(OSError):
+    """A failure that no job is to blame for."""
+
+    sqlstate = "53100"
+
+
 def make_worker(database: TestDatabase, kind: JobKind) -> Worker:
     return Worker(database.worker, {"test": kind}, QUICK, Backoff(first=timedelta(0)))
 
@@ -194,3 +200,37 @@ class TestLease:
         assert kind.done == []
         assert kind.given_up == []
         assert await states(database) == [("running", 1)]
+
+
+class TestPassingFailures:
+    async def test_use_up_no_attempt(self, database: TestDatabase, library: LibraryRows) -> None:
+        def fail(_job: ClaimedJob) -> None:
+            raise NoSpaceError("no space left")
+
+        kind = Recorded(database.worker, fail)
+        worker = make_worker(database, kind)
+        await add(library, "a")
+
+        for _ in range(5):
+            assert await worker.run_one()
+            async with database.owner.begin() as connection:
+                waits = await connection.scalar(text("select run_at > now() from job"))
+                assert waits
+                await connection.execute(text("update job set run_at = now()"))
+
+        assert kind.begun == [1] * 5
+        assert kind.given_up == []
+        assert await states(database) == [("queued", 0)]
+
+    async def test_beside_one_of_its_own_are_the_job_s(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        def fail(_job: ClaimedJob) -> None:
+            raise ExceptionGroup("both", [NoSpaceError("no space left"), ValueError("and this")])
+
+        worker = make_worker(database, Recorded(database.worker, fail))
+        await add(library, "a")
+
+        assert await worker.run_one()
+
+        assert await states(database) == [("queued", 1)]

@@ -2,12 +2,13 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from muniment.ports.jobs import ClaimedJob, NewJob
+from muniment.ports.jobs import COUNT_WORDS, ClaimedJob, NewJob, word_recount
 from muniment.postgres import jobs
 from muniment.postgres.jobs import Backoff, FenceLostError
 from tests.support.database import TestDatabase
@@ -308,3 +309,11 @@ class TestBackoff:
     )
     def test_doubles_up_to_its_limit(self, attempt: int, seconds: int) -> None:
         assert Backoff().after(attempt) == timedelta(seconds=seconds)
+
+
+class TestWhatGoesFirst:
+    async def test_passes_all_that_waits(self, database: TestDatabase) -> None:
+        await enqueue(database, *(job(number) for number in range(3)))
+        await enqueue(database, word_recount(1, UUID(int=7)))
+
+        assert (await must_claim(database)).kind == COUNT_WORDS

@@ -3,8 +3,9 @@ from uuid import UUID
 import pytest
 
 from muniment.library.errors import CollectionNotFoundError
+from muniment.ports.vectors import Mode
 from muniment.retrieval.schemas import SearchRequest
-from tests.support.searching import make_search
+from tests.support.searching import WIDE, make_search
 from tests.support.shelf import Shelf
 from tests.support.statements import counted_statements
 
@@ -92,3 +93,25 @@ class TestLanguage:
         found = await search.search(principal, SearchRequest(query="Vertrag", mode="lexical"))
         assert found.ranking.understanding.language == "de"
         assert len(found.passages) == 1
+
+
+class TestBlindIndex:
+    """Vectors of others, all alike and close to the question, are each other's only neighbours."""
+
+    COPY = "The lighthouse keeper counts gulls at noon."
+
+    @pytest.mark.parametrize("mode", ["dense", "hybrid"])
+    async def test_many_copies_of_what_is_hidden_hide_nothing_else(
+        self, shelf: Shelf, mode: Mode
+    ) -> None:
+        hidden = await shelf.add_collection({"group:/others": "reader"})
+        mine = await shelf.add_collection({"everyone": "reader"})
+        for number in range(150):
+            await shelf.add_document(hidden, self.COPY, name=f"{number}.txt")
+        for number in range(3):
+            await shelf.add_document(mine, f"Gulls and the lighthouse, part {number}.")
+        request = SearchRequest(query=self.COPY, mode=mode, top_k=5)
+
+        found = await make_search(shelf, WIDE).search(await shelf.principal(), request)
+
+        assert len(found.passages) == 3

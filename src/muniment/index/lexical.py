@@ -24,6 +24,10 @@ AVERAGE_TEXT_TERMS = 85.0
 row and would need every chunk to be indexed again; .7 to 1.4 times it costs less than .013 nDCG."""
 
 
+PRIOR_CHUNKS = 100
+"""How many chunks it takes before frequencies mean something."""
+
+
 @dataclass(frozen=True, slots=True)
 class SparseTerms:
     """A sparse vector: term ids in rising order, each with its weight."""
@@ -125,8 +129,13 @@ def _saturate(frequency: float) -> float:
 
 
 def _idf(df: int, chunks: int) -> float:
-    """Weigh a term by its rarity; never negative, also while the counts are being changed."""
-    return math.log1p((max(chunks - df, 0.0) + 0.5) / (df + 0.5))
+    """Weigh a term by its rarity; never negative, also while the counts are being changed.
+
+    As if there were some more chunks, one of them with the term: in a handful of chunks it means
+    little that a word stands in most of them, and nothing that it stands in none.
+    """
+    others = max(chunks - df, 0) + PRIOR_CHUNKS - 1
+    return math.log1p((others + 0.5) / (df + 1.5))
 
 
 def _sparse(weights: Mapping[int, float]) -> SparseTerms:

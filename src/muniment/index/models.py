@@ -100,8 +100,8 @@ class LexTerm(Base):
 
     __tablename__ = "lex_term"
 
-    # No foreign key: checking it would cost more than the count itself, and a collection is removed
-    # after its last document, which takes its last word along.
+    # No foreign key: checking it would cost more than the count itself, and would wait for whoever
+    # deletes the collection, which is removed after its last document with the last word.
     collection_id: Mapped[UUID] = mapped_column(primary_key=True)
     term: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     chunks: Mapped[int] = mapped_column(Integer)
@@ -112,7 +112,5 @@ class LexTotal(Base):
 
     __tablename__ = "lex_total"
 
-    collection_id: Mapped[UUID] = mapped_column(
-        ForeignKey("collection.id", ondelete="CASCADE"), primary_key=True
-    )
+    collection_id: Mapped[UUID] = mapped_column(primary_key=True)
     chunks: Mapped[int] = mapped_column(BigInteger)

@@ -4,9 +4,9 @@ It joins the document row, so the walls are those of the very moment; that is wh
 above the library and not among the adapters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from typing_extensions import override
 
 from muniment.index.lexical import SparseTerms
@@ -67,9 +67,35 @@ class PgVectorStore(VectorStore):
             values["documents"] = [document_id for document_id, _ in probed]
         else:
             statement = self._wide(query, reach)
-            values |= caller | {"tenant": reach.tenant_id}
+            values |= caller
+            if query.mode != "lexical":
+                values["nearest"] = await self._nearest(connection, query, reach, values)
         rows = await statement.run(connection, values)
         return Candidates([Candidate(*row) for row in rows], exhaustive=is_narrow)
+
+    async def _nearest(
+        self,
+        connection: AsyncConnection,
+        query: CandidateQuery,
+        reach: Reach,
+        values: Mapping[str, Value],
+    ) -> list[int]:
+        """Give the nearest permitted chunks: as the index finds them, else by looking at all."""
+        statements = CandidateStatements(self._space)
+        form = (self._space, query.depth, reach_shape(reach))
+        approximate = _STATEMENTS.of(
+            keyed("nearest", *form),
+            lambda: statements.nearest(query.depth, reachable(reach, Places())),
+        )
+        scope = {"tenant": reach.tenant_id}
+        rows = await approximate.run(connection, {**values, **scope})
+        if len(rows) < query.depth:
+            exact = _STATEMENTS.of(
+                keyed("nearest exactly", *form),
+                lambda: statements.nearest_exactly(query.depth, reachable(reach, Places())),
+            )
+            rows = await exact.run(connection, values)
+        return [int(row[0]) for row in rows]
 
     def _probe(self, reach: Reach) -> Runnable:
         limit = self._settings.exact_documents + 1

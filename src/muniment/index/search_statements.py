@@ -22,6 +22,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Float,
     Integer,
@@ -77,10 +78,22 @@ class CandidateStatements:
     def wide(
         self, mode: Mode, depth: int, reachable: ColumnElement[bool]
     ) -> Select[int, UUID, float | None, float | None]:
-        """Go through the approximate index of the parameter `tenant`, and through all terms."""
-        documents = _ids_of(reachable)
-        dense = self._nearest(depth, reachable)
-        return self._scored(mode, dense, _best_lexical(documents, depth))
+        """Score the chunks in `nearest`, and those with the best words of all permitted ones."""
+        nearest = bindparam("nearest", type_=ARRAY(BigInteger()))
+        given: Select[int] = select(func.unnest(nearest, type_=BigInteger()).label("chunk_id"))
+        return self._scored(mode, given, _best_lexical(_ids_of(reachable), depth))
+
+    def nearest(self, depth: int, reachable: ColumnElement[bool]) -> Select[int]:
+        """Ask the approximate index for permitted neighbours, in the parameter `tenant`.
+
+        It may run dry long before: where many equal vectors of others lie around the question, they
+        are each other's only neighbours, and no effort leads past them.
+        """
+        return self._nearest(depth, reachable)
+
+    def nearest_exactly(self, depth: int, reachable: ColumnElement[bool]) -> Select[int]:
+        """Compare every permitted vector, for when the index has run dry."""
+        return self._nearest_of(_ids_of(reachable), depth)
 
     @property
     def _distance(self) -> ColumnElement[float]:

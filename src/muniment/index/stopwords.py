@@ -7,9 +7,10 @@ which language it is written. Kept short: idf weighs the rest down.
 from types import MappingProxyType
 
 _LISTS = {
-    "en": """a an and are as at be been but by can did do does for from had has have how if in into
-        is it its no not of on or so such than that the their then there these they this those to
-        was we were what when where which who will with""",
+    "en": """a am an and any are as at be been but by can could did do does for from had has have he
+        her him his how i if in into is it its many may me much must my no not of on or our shall
+        she should so some such than that the their them then there these they this those to us
+        was we were what when where which who whom whose why will with would you your""",
     "de": """aber als am an auch auf aus bei bis das dass dem den der des die durch ein eine einem
         einen einer eines er es für hat ich ihr im in ist mit nach nicht noch nur oder sich sie sind
         so um und vom von vor war was wer wie wird wo wurde zu zum zur über""",

@@ -35,8 +35,13 @@ _ADD = text(
     """
 )
 _FORGET = text(
-    "delete from lex_term where collection_id = :collection_id"
-    " and term = any(cast(:terms as int[])) and chunks <= 0"
+    """
+    with total as (
+        delete from lex_total where collection_id = :collection_id and chunks <= 0
+    )
+    delete from lex_term where collection_id = :collection_id
+        and term = any(cast(:terms as int[])) and chunks <= 0
+    """
 )
 _HELD = text("select lex::text from chunk_lex where document_id = :document_id")
 _COUNTS = FixedStatement(
@@ -97,7 +102,7 @@ async def change_counts(
     }
     await connection.execute(_ADD, values)
     forgotten = [term for term, count in changes.items() if count < 0]
-    if forgotten:
+    if forgotten or len(gone) > len(come):
         await connection.execute(_FORGET, {"collection_id": collection_id, "terms": forgotten})
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from muniment.index.repository import HeldDocument
 from muniment.library.models import Collection, Document, DocumentVersion, PendingOriginal
+from muniment.library.repository.documents import UNFINISHED, emptying_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class IngestionRepository:
     ) -> VersionToIngest | None:
         """Show that the work begins, and give the version to read.
 
-        None when a newer one or a deletion has overtaken it.
+        None when a newer one or a deletion has overtaken it, or when another worker has ended it.
         """
         found = await (await self._connection()).execute(
-            _change(document_id, number, status="processing", progress=progress)
+            _progress(document_id, number, progress)
             .where(DocumentVersion.document_id == Document.id, DocumentVersion.number == number)
             .where(Collection.id == Document.collection_id)
             .returning(
@@ -67,7 +68,7 @@ class IngestionRepository:
     async def show_progress(self, version: VersionToIngest, progress: float) -> None:
         """Say how far the work is; nothing when the version is not wanted any more."""
         await (await self._connection()).execute(
-            _change(version.document_id, version.number, status="processing", progress=progress)
+            _progress(version.document_id, version.number, progress)
         )
 
     async def hold(self, document_id: UUID, number: int) -> HeldDocument | None:
@@ -171,6 +172,8 @@ class IngestionRepository:
         return sorted(keys.difference(registered))
 
     async def _remove_emptied_collection(self, collection_id: UUID) -> None:
+        # One after another: each has to see that the others' documents are gone.
+        await self._session.execute(emptying_lock(collection_id))
         await self._session.execute(
             delete(Collection)
             .where(Collection.id == collection_id, Collection.deleted_at.is_not(None))
@@ -197,6 +200,12 @@ class IngestionRepository:
         )
         row = found.one_or_none()
         return None if row is None else HeldDocument(*row)
+
+
+def _progress(document_id: UUID, number: int, progress: float) -> Update:
+    """Show how far the work is, unless it has ended: a worker that stalled may be far behind."""
+    change = _change(document_id, number, status="processing", progress=progress)
+    return change.where(Document.status.in_(UNFINISHED))
 
 
 def _change(document_id: UUID, number: int, **values: str | float | bool | None) -> Update:

@@ -18,12 +18,24 @@ import structlog
 from muniment.ingestion.chores import Chore, keep_doing
 from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.ids import new_id
+from muniment.kit.operational import OperationalRule, find_operational_rule
 from muniment.ports.jobs import ClaimedJob
 from muniment.postgres import jobs
 from muniment.postgres.unit_of_work import Transactions
 
 _log = structlog.get_logger(__name__)
 _UNKNOWN_KIND_WAIT = timedelta(seconds=30)
+_PASSING_WAIT = timedelta(seconds=30)
+_PASSING = frozenset(
+    {
+        "connection_lost",
+        "database_exhausted",
+        "pool_timeout",
+        "lock_timeout",
+        "serialization_failure",
+    }
+)
+"""Failures that no job is to blame for. A time-out may be: what it does may take too long."""
 
 
 class JobKind(Protocol):
@@ -129,6 +141,12 @@ class Worker:
         if faults.subgroup(jobs.FenceLostError) is not None:
             _log.warning("job_taken_over")
             return
+        passing = _passing_failure(faults)
+        if passing is not None:
+            # Not the job's fault: it waits, however long it takes, and no attempt is used up.
+            _log.warning("job_waits", reason=passing.detail)
+            await self._put_back(job, passing.name, _PASSING_WAIT)
+            return
         _log.error("job_failed", exc_info=faults)
         reason = ", ".join(sorted({type(fault).__name__ for fault in faults.exceptions}))
         if job.last_attempt:
@@ -148,3 +166,17 @@ class Worker:
     async def _put_back(self, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)) -> None:
         async with self._transactions.begin(None) as session:
             await jobs.release(session, job, reason, wait)
+
+
+def _passing_failure(faults: BaseExceptionGroup[BaseException]) -> OperationalRule | None:
+    """Give what a job waits for, if nothing else went wrong than what passes by itself."""
+    found: OperationalRule | None = None
+    for fault in faults.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            rule = _passing_failure(fault)
+        else:
+            rule = find_operational_rule(fault)
+        if rule is None or rule.name not in _PASSING:
+            return None
+        found = rule
+    return found

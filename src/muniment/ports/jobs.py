@@ -31,6 +31,9 @@ class NewJob:
     key: str
     payload: JobPayload
     max_attempts: int = 3
+    goes_first: bool = False
+    """Before all that waits for its turn: what was deleted or restricted must not wait for what
+    is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,32 @@ class ClaimedJob:
 
 def original_purge(tenant_id: int, key: str) -> NewJob:
     """Ask for the removal of stored bytes."""
-    return NewJob(tenant_id, PURGE_ORIGINAL, key, {"key": key}, max_attempts=UNTIL_DONE)
+    return NewJob(
+        tenant_id, PURGE_ORIGINAL, key, {"key": key}, max_attempts=UNTIL_DONE, goes_first=True
+    )
 
 
 def document_purge(tenant_id: int, document_id: UUID) -> NewJob:
     """Ask for the removal of what a deleted document has left."""
     name = str(document_id)
     payload: JobPayload = {"document_id": name}
-    return NewJob(tenant_id, PURGE_DOCUMENT, name, payload, max_attempts=UNTIL_DONE)
+    return NewJob(
+        tenant_id, PURGE_DOCUMENT, name, payload, max_attempts=UNTIL_DONE, goes_first=True
+    )
 
 
 def word_recount(tenant_id: int, document_id: UUID) -> NewJob:
     """Ask for the words of a document to be counted, or not any more."""
     name = str(document_id)
     payload: JobPayload = {"document_id": name}
-    return NewJob(tenant_id, COUNT_WORDS, name, payload, max_attempts=UNTIL_DONE)
+    return _follow_up(tenant_id, COUNT_WORDS, name, payload)
 
 
 def document_ingestion(tenant_id: int, document_id: UUID, version: int) -> NewJob:
     """Ask for a version of a document to be read and indexed."""
     payload: JobPayload = {"document_id": str(document_id), "version": version}
     return NewJob(tenant_id, INGEST_DOCUMENT, f"{document_id}:{version}", payload)
+
+
+def _follow_up(tenant_id: int, kind: str, key: str, payload: JobPayload) -> NewJob:
+    return NewJob(tenant_id, kind, key, payload, max_attempts=UNTIL_DONE, goes_first=True)

@@ -8,7 +8,7 @@ its lease ran out commits nothing (docs/decisions/0006).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Integer, func, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -74,24 +74,28 @@ class Backoff:
         return min(self.most, self.first * (1 << doublings))
 
 
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+"""When jobs were due that go before all others of their tenant."""
+
+
 async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
     """Add jobs in the caller's transaction: they exist if and only if it commits."""
-    if not jobs:
-        return
+    urgent = [_row(job) | {"run_at": _FIRST} for job in jobs if job.goes_first]
+    others = [_row(job) for job in jobs if not job.goes_first]
     connection = await session.connection()
-    await connection.execute(
-        insert(Job),
-        [
-            {
-                "tenant_id": job.tenant_id,
-                "kind": job.kind,
-                "key": job.key,
-                "payload": job.payload,
-                "max_attempts": job.max_attempts,
-            }
-            for job in jobs
-        ],
-    )
+    for rows in (urgent, others):
+        if rows:
+            await connection.execute(insert(Job), rows)
+
+
+def _row(job: NewJob) -> dict[str, object]:
+    return {
+        "tenant_id": job.tenant_id,
+        "kind": job.kind,
+        "key": job.key,
+        "payload": job.payload,
+        "max_attempts": job.max_attempts,
+    }
 
 
 # A job may be claimed when it waits and its time has come, or when its owner's lease has run out.
@@ -112,25 +116,26 @@ _CLAIM = text(
             where state = 'queued' and tenant_id > h.tenant_id order by tenant_id limit 1
         ) from heads h where h.tenant_id is not null
     ), next_of_each as (
-        select h.tenant_id, coalesce(b.running, 0) as running, j.id
+        select h.tenant_id, coalesce(b.running, 0) as running, j.run_at, j.id
         from heads h left join busy b using (tenant_id)
         cross join lateral (
-            select id from job
+            select run_at, id from job
             where tenant_id = h.tenant_id and state = 'queued' and run_at <= now()
             order by run_at, id limit 8
         ) j
     ), expired as (
-        select tenant_id, -1::bigint as running, id from job
+        select tenant_id, -1::bigint as running, run_at, id from job
         where state = 'running' and lease_until <= now() order by lease_until limit 8
     ), ranked as (
-        select id, running + row_number() over (partition by tenant_id order by running, id) as turn
+        select id, run_at, running + row_number()
+            over (partition by tenant_id order by running, run_at, id) as turn
         from (select * from next_of_each union all select * from expired) candidates
-        order by turn, id limit 32
+        order by turn, run_at, id limit 32
     ), picked as (
         select j.id from job j join ranked r using (id)
         where (j.state = 'queued' and j.run_at <= now())
            or (j.state = 'running' and j.lease_until <= now())
-        order by r.turn, j.id limit 1 for update of j skip locked
+        order by r.turn, r.run_at, j.id limit 1 for update of j skip locked
     )
     update job set
         state = 'running',

@@ -12,6 +12,7 @@ from muniment.identity.principal import Principal
 from muniment.kit.pagination import Ordering, PageRequest
 from muniment.library.models import Collection, CollectionGrant, Document
 from muniment.library.policy import collection_predicate
+from muniment.library.repository.documents import emptying_lock
 from muniment.ports.jobs import PURGE_DOCUMENT, UNTIL_DONE
 
 BY_ID = Ordering("collections.id", (UUID,))
@@ -25,8 +26,9 @@ _PURGE_ALL = text(
         where collection_id = :collection and deleted_at is null
         returning id, tenant_id
     )
-    insert into job (tenant_id, kind, key, payload, max_attempts)
-    select tenant_id, :kind, id::text, jsonb_build_object('document_id', id::text), :attempts
+    insert into job (tenant_id, kind, key, payload, max_attempts, run_at)
+    select tenant_id, :kind, id::text, jsonb_build_object('document_id', id::text), :attempts,
+           'epoch'
     from gone
     """
 )
@@ -110,6 +112,7 @@ class CollectionRepository:
             .where(Collection.id == collection.id)
             .values(deleted_at=func.now(), updated_at=func.now(), revision=collection.revision + 1)
         )
+        await self._session.execute(emptying_lock(collection.id))
         left = select(Document.id).where(Document.collection_id == collection.id).exists()
         await self._session.execute(
             delete(Collection)

@@ -217,6 +217,12 @@ class DocumentRepository:
         await self._session.refresh(document, ("updated_at",))
 
 
+def emptying_lock(collection_id: UUID) -> Select[None]:
+    """Let those who may take the last document of a collection do so one after another."""
+    # The identity of a document has a name or a uri in it.
+    return select(func.pg_advisory_xact_lock(identity_lock_key(collection_id, "emptying")))
+
+
 def identity_lock_key(collection_id: UUID, identity: str) -> int:
     """Make the number of the lock on an identity: 64 bits of a hash."""
     digest = blake2b(identity.encode(), digest_size=8, key=collection_id.bytes).digest()

@@ -169,12 +169,6 @@ def _create_lex_total() -> None:
         "lex_total",
         sa.Column("collection_id", sa.Uuid(), nullable=False),
         sa.Column("chunks", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["collection_id"],
-            ["collection.id"],
-            name=op.f("lex_total_collection_id_fkey"),
-            ondelete="CASCADE",
-        ),
         sa.PrimaryKeyConstraint("collection_id", name=op.f("lex_total_pkey")),
     )
 
