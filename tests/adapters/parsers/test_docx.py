@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ByteSize
 
-from muniment.adapters.parsers.docx import DocxParser, DocxParserSettings
+from muniment.adapters.parsers.container import ContainerSettings
+from muniment.adapters.parsers.docx import DocxParser
 from muniment.ports.parsing import ParsedDocument, ParseError
 from tests.support.documents import package, paragraph, wordml, write_bomb, write_docx
 
@@ -35,7 +36,7 @@ XXE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 
 
 def parse(path: Path, **settings: ByteSize) -> ParsedDocument:
-    return DocxParser(DocxParserSettings(**settings)).parse(path, "any")
+    return DocxParser(ContainerSettings(**settings)).parse(path, "any")
 
 
 def failure(path: Path) -> str:
