@@ -9,6 +9,7 @@ from muniment.adapters.parsers.container import ContainerSettings
 from muniment.adapters.parsers.docx import DocxParser
 from muniment.ports.parsing import ParsedDocument, ParseError
 from tests.support.documents import package, paragraph, wordml, write_bomb, write_docx
+from tests.support.samples import write_pptx, write_xlsx
 
 TEXT = """The charter
 
@@ -268,6 +269,10 @@ class TestRefusals:
 
     def test_refuses_other_zip_archives(self, tmp_path: Path) -> None:
         assert failure(package(tmp_path / "a.docx", {"hello.txt": b"hello"})) == "malformed"
+
+    def test_refuses_other_office_documents(self, tmp_path: Path) -> None:
+        assert failure(write_xlsx(tmp_path / "a.docx")) == "malformed"
+        assert failure(write_pptx(tmp_path / "b.docx")) == "malformed"
 
     def test_refuses_an_empty_document(self, tmp_path: Path) -> None:
         main = {"word/document.xml": wordml("<w:p/>")}

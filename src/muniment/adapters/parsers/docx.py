@@ -46,7 +46,7 @@ def _read(container: Container) -> ParsedDocument:
     styles = StylesReader()
     container.feed(f"{folder}styles.xml", styles)
     body = BodyReader(styles.levels())
-    if not container.feed(main, body):
+    if not container.feed(main, body) or not body.is_document:
         raise _KIND.lacks_parts()
     for notes in ("footnotes", "endnotes"):
         container.feed(f"{folder}{notes}.xml", body)

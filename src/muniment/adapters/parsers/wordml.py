@@ -93,10 +93,11 @@ class _Paragraph:
 class BodyReader(XmlHandler):
     """Writes the visible paragraphs and tables of the body or of the notes into a text flow."""
 
-    wanted = _UNSEEN | _BLOCKS | _INSIDE | frozenset(_MARKS)
+    wanted = _UNSEEN | _BLOCKS | _INSIDE | frozenset(_MARKS) | {"document"}
 
     def __init__(self, levels: Mapping[str, int]) -> None:
         self.flow = TextFlow()
+        self.is_document = False
         self._levels = levels
         self._open: list[_Paragraph] = []
         self._unseen = 0
@@ -112,6 +113,8 @@ class BodyReader(XmlHandler):
             self._unseen += name in _UNSEEN
         elif name in _BLOCKS:
             self._start_block(name)
+        elif name == "document":
+            self.is_document = True
         elif self._open:
             self._start_inside(name, attributes)
 
