@@ -4,6 +4,7 @@ import pytest
 
 from muniment.adapters.parsers.flow import TextFlow
 from muniment.adapters.parsers.rows import RowWriter
+from muniment.ports.parsing import ParseError
 
 
 def written(rows: Sequence[Sequence[str]], heading: str = "") -> list[str]:
@@ -94,6 +95,15 @@ class TestBlocks:
 class TestText:
     def test_a_cell_is_one_line(self) -> None:
         assert written([["a\n b\t c", "2"]]) == ["a b c; 2"]
+
+    def test_a_row_without_end_is_refused(self) -> None:
+        with pytest.raises(ParseError) as caught:
+            written([["x" * 3_000_000, "y" * 3_000_000]])
+        assert caught.value.code == "too_large"
+
+    def test_long_rows_do_not_wait_for_others(self) -> None:
+        rows = [["a", "b"], *[["x" * 3_000_000, "1"]] * 3]
+        assert written(rows)[1].startswith("a: xxx")
 
     def test_the_heading_stands_above_the_first_row_only(self) -> None:
         assert written([["1"], ["2"]], "Sheet") == ["Sheet", "1", "2"]

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from muniment.adapters.parsers.flow import Break, TextFlow
+from muniment.ports.parsing import ParseError
 
 Row = Mapping[int, str]
 """The filled cells of a row by the number of their column, in order."""
 
 _LOOK_AHEAD = 20
+_LONGEST_ROW = 2**22
 _LONGEST_NAME = 120
 _NUMBER = re.compile(r"[^a-zA-Z]*\d[^a-zA-Z]*|\d+(\.\d+)?[eE][+-]?\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -30,12 +32,18 @@ class RowWriter:
         self._heading = heading
         self.rows = 0
         self._waiting: list[Row] = []
+        self._waiting_length = 0
         self._names: dict[int, str] = {}
         self._is_decided = False
         self._is_first_block = True
 
     def write(self, cells: Mapping[int, str]) -> None:
         """Write a row; one without a filled cell ends a block, which may be a table of its own."""
+        length = sum(map(len, cells.values()))
+        if length > _LONGEST_ROW:
+            raise ParseError(
+                "too_large", "A row of the table holds more than four million characters; split it."
+            )
         row = {column: words for column, cell in cells.items() if (words := " ".join(cell.split()))}
         if not row:
             self.end_block()
@@ -43,7 +51,8 @@ class RowWriter:
             self._write_row(row)
         else:
             self._waiting.append(row)
-            if len(self._waiting) == _LOOK_AHEAD:
+            self._waiting_length += length
+            if len(self._waiting) == _LOOK_AHEAD or self._waiting_length > _LONGEST_ROW:
                 self._decide()
 
     def end_block(self) -> None:
@@ -60,7 +69,7 @@ class RowWriter:
 
     def _decide(self) -> None:
         """Find the names of the block's columns, then write the rows seen so far."""
-        rows, self._waiting = self._waiting, []
+        rows, self._waiting, self._waiting_length = self._waiting, [], 0
         at = next((i for i, row in enumerate(rows) if _is_wide(row, rows)), 0)
         candidate, below = rows[at], rows[at + 1 :]
         are_names = len(candidate) > 1 and bool(below) and _are_names(candidate)
