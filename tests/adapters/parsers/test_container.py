@@ -1,5 +1,6 @@
 """What is refused before or while a zip container is opened."""
 
+import random
 import struct
 import zipfile
 from pathlib import Path
@@ -61,6 +62,10 @@ class TestOpenContainer:
     ) -> None:
         path = archive(tmp_path / "x", {"a": bytes(2**24)})
         assert failure(path).code == "too_large"
+
+    def test_a_part_that_is_read_whole_has_a_limit_of_its_own(self, tmp_path: Path) -> None:
+        noise = random.Random(1).randbytes(2**25 + 1)
+        assert failure(archive(tmp_path / "x", {"a": noise})).code == "too_large"
 
     def test_small_parts_may_inflate_as_they_like(self, tmp_path: Path) -> None:
         path = archive(tmp_path / "x", {"a": bytes(2**20)})

@@ -66,6 +66,19 @@ class TestParse:
         source = json.dumps({f"key{n}": n for n in range(9)})
         assert read(tmp_path / "a.json", source).split("\n\n")[:2] == ["key0: 0", "key1: 1"]
 
+    def test_a_long_list_is_cut_into_lines(self, tmp_path: Path) -> None:
+        numbers = [*range(300), {"a": 1}, "x" * 900, "y", "long words " * 9, "z", "z"]
+        lines = read(tmp_path / "a.json", json.dumps({"n": numbers})).split("\n\n")
+        assert all(line.startswith("n") and len(line) < 1_000 for line in lines)
+        assert ", ".join(line.removeprefix("n: ") for line in lines[:4]).startswith("0, 1, 2, 3, 4")
+        assert lines[-5:] == [
+            "n.a: 1",
+            "n: " + "x" * 900,
+            "n: y",
+            "n: " + ("long words " * 9).strip(),
+            "n: z, z",
+        ]
+
     def test_lines_are_records(self, tmp_path: Path) -> None:
         source = '{"a": 1, "b": {"c": 2}}\n\n["x"]\r\n"words"\n'
         assert read(tmp_path / "a.jsonl", source, LINES) == "a: 1; b.c: 2\n\nx\n\nwords"

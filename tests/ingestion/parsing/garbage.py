@@ -252,6 +252,7 @@ def _of_texts() -> Sequence[Garbage]:
         case("tags.html", b"words <" + b"a" * 2_000_000, READY),
         case("deep.json", b"[" * 1_000_000, "malformed"),
         case("deep-objects.json", b'{"a":' * 200_000 + b"1" + b"}" * 200_000, "malformed"),
+        case("long.json", b"[" + b"[]," * 6_000_000 + b"1]", "too_large"),
         case("number.json", b'{"a": ' + b"9" * 1_000_000 + b"}", READY),
         case("twice.json", json.dumps({"a": [{"b": 1}] * 9}).encode() * 2, "malformed"),
         case("bad.jsonl", b'{"a": 1}\n{"a": \n', "malformed"),

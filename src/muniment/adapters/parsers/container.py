@@ -26,6 +26,8 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _ENTRY_MARK = b"PK\x01\x02"
 _MAX_ENTRIES = 10_000
 _SLICE = 65_536
+_LONGEST_WHOLE = 32 * 2**20
+"""A web page of this length is held in memory about five times while it is read."""
 _IS_ENCRYPTED = 0x1
 _MAX_RATIO = 400
 """Deflate ends at 1,032; sheets of equal rows come to about 100."""
@@ -90,6 +92,8 @@ class Container:
         entry = self._find(name)
         if entry is None:
             return None
+        if entry.file_size > _LONGEST_WHOLE:
+            raise _too_large()
         with self._archive.open(entry) as part:
             return b"".join(self._slices(part, entry.compress_size))
 

@@ -24,6 +24,7 @@ _JSON = "application/json"
 _LINES = "application/jsonl"
 _DEEPEST = 100
 _LONGEST_LIST = 400
+_LONGEST_NEIGHBOUR = 40
 _MOST_PAIRS = 8
 
 _Value: TypeAlias = Union["_Object", "list[_Value]", str, bool, None]
@@ -42,7 +43,7 @@ class JsonParserSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_source: ByteSize = Field(
-        default=ByteSize(32 * 2**20),
+        default=ByteSize(16 * 2**20),
         description="Longest source of one value; in memory it takes up to thirty times as much.",
     )
 
@@ -70,7 +71,10 @@ class JsonParser:
 
     def _load(self, source: str, line: int | None) -> _Value:
         if len(source) > self._settings.max_source:
-            raise ParseError("too_large", "The file holds more JSON than can be read; split it.")
+            raise ParseError(
+                "too_large",
+                "The file holds more JSON than is read at once; split it, or use lines (.jsonl).",
+            )
         try:
             loaded: _Value = json.loads(
                 source,
@@ -107,7 +111,7 @@ class _Writer:
         elif (short := _short(value)) is not None:
             self._write_paragraph(_pair(name, short))
         elif isinstance(value, list):
-            for element in value:
+            for element in _gathered(value):
                 self.write(name, element, depth + 1, in_list=True)
         else:
             self._write_paragraph(_pair(name, _words(value)))
@@ -159,6 +163,25 @@ def _short(value: _Value) -> str | None:
         return None
     joined = ", ".join(_words(element) for element in value)
     return None if "\n" in joined or len(joined) > _LONGEST_LIST else joined
+
+
+def _gathered(values: list[_Value]) -> Iterator[_Value]:
+    """Give the elements of a long list, short neighbours as lists that fit into a line."""
+    line: list[_Value] = []
+    length = 0
+    for value in values:
+        words = None if isinstance(value, list) else _short(value)
+        is_short = words is not None and len(words) <= _LONGEST_NEIGHBOUR
+        if line and (not is_short or length > _LONGEST_LIST - _LONGEST_NEIGHBOUR):
+            yield line[0] if len(line) == 1 else line
+            line, length = [], 0
+        if is_short:
+            line.append(value)
+            length += len(words or "") + len(", ")
+        else:
+            yield value
+    if line:
+        yield line[0] if len(line) == 1 else line
 
 
 def _words(value: _Value) -> str:
