@@ -15,5 +15,11 @@ class TestPermissions:
 class TestFormats:
     def test_each_is_listed_with_its_endings(self) -> None:
         page = write_formats_reference()
-        assert "| `pdf` | `.pdf` | `application/pdf` |" in page
-        assert "| `markdown` | `.md`, `.markdown` | `text/markdown` |" in page
+        assert "| `pdf` | `.pdf` | by size of type | page | - |" in page
+        assert "| `markdown` | `.md`, `.markdown` | `#` and underlined | - |" in page
+        assert "| `xlsx` | `.xlsx` | names of sheets | - | row by row, each value with" in page
+
+    def test_each_is_listed_with_its_media_types(self) -> None:
+        page = write_formats_reference()
+        assert "| `pdf` | `application/pdf` |" in page
+        assert "| `csv` | `text/csv`, `text/tab-separated-values` |" in page

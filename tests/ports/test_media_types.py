@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.ports.media_types import DOCX, UNKNOWN, endings_of, media_type_for
+from muniment.ports.media_types import (
+    DOCX,
+    EPUB,
+    ODT,
+    PPTX,
+    SOURCE_CODE,
+    UNKNOWN,
+    XLSX,
+    endings_of,
+    media_type_for,
+)
 
 _OLE = "application/x-ole-storage"
 _ZIP = b"PK\x03\x04" + bytes(26)
@@ -46,8 +56,12 @@ def test_decides_by_bytes_then_name_then_declaration(
         pytest.param("a.html", None, b"%PDF-1.7", "application/pdf", id="pdf-named-page"),
         pytest.param("a.md", "application/pdf", b"\0\0", "text/markdown", id="name-over-bytes"),
         pytest.param("a", "text/markdown", b"# a", "text/markdown", id="declared-without-ending"),
-        pytest.param("a", "text/csv", b"a,b", "text/plain", id="declared-but-not-declarable"),
-        pytest.param("a.csv", "text/csv", b"a,b", UNKNOWN, id="ending-that-is-not-read"),
+        pytest.param("a", "text/csv", b"a,b", "text/csv", id="declared-table"),
+        pytest.param("a", "image/svg+xml", b"<svg>", "text/plain", id="declared-but-not-read"),
+        pytest.param("a", XLSX, b"words", "text/plain", id="declared-sheet-is-not-believed"),
+        pytest.param("a.svg", "image/svg+xml", b"<svg>", UNKNOWN, id="ending-that-is-not-read"),
+        pytest.param("a.PY", None, b"x = 1", "text/x-python", id="source-code"),
+        pytest.param("a.json", "text/plain", b"{}", "application/json", id="json"),
         pytest.param("a", None, b"\xff\xfea\0", "text/plain", id="utf-16-looks-like-text"),
         pytest.param("a", None, b"a\0b", UNKNOWN, id="nul-does-not"),
         pytest.param("a", None, b"\xef\xbb\xbf\n <HTML >", "text/html", id="page-after-mark"),
@@ -66,12 +80,40 @@ def test_knows_the_edges(name: str, declared: str | None, head: bytes, expected:
     assert media_type_for(name, declared, head) == expected
 
 
-def test_endings_and_types_agree() -> None:
-    for media_type in ("text/plain", "text/markdown", "text/html", "application/pdf", DOCX):
-        endings = endings_of(media_type)
-        assert endings
-        for ending in endings:
-            assert media_type_for(f"a{ending}") == media_type
+@pytest.mark.parametrize(
+    ("name", "head", "expected"),
+    [
+        pytest.param("a.xlsx", _ZIP, XLSX, id="by-ending"),
+        pytest.param("a", _ZIP + b"ppt/slides/1.xml", PPTX, id="by-first-folder"),
+        pytest.param("a.docx", _ZIP + b"xl/workbook.xml", XLSX, id="named-as-another"),
+        pytest.param("a.docx", _ZIP + b"b.xml" + b"xl/" + bytes(9), DOCX, id="by-chance-inside"),
+        pytest.param("a.zip", _ZIP + b"mimetype" + EPUB.encode(), EPUB, id="label-of-a-book"),
+        pytest.param("a.docx", _ZIP + b"mimetype" + ODT.encode(), ODT, id="label-of-a-text"),
+        pytest.param("a.zip", _ZIP + b"readme.txt", "application/zip", id="any-other"),
+        pytest.param("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", XLSX, id="locked-sheet"),
+        pytest.param("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OLE, id="old-sheet"),
+    ],
+)
+def test_containers_are_told_apart(name: str, head: bytes, expected: str) -> None:
+    assert media_type_for(name, None, head) == expected
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    sorted(
+        {"text/plain", "text/markdown", "text/html", "application/pdf", DOCX, ODT, EPUB}
+        | {XLSX, PPTX, "text/csv", "application/jsonl", "message/rfc822"}
+        | SOURCE_CODE
+    ),
+)
+def test_endings_and_types_agree(media_type: str) -> None:
+    endings = endings_of(media_type)
+    assert endings
+    for ending in endings:
+        assert media_type_for(f"a{ending}") == media_type
+
+
+def test_an_unknown_type_has_no_ending() -> None:
     assert endings_of(UNKNOWN) == ()
 
 

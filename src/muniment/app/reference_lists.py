@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from muniment.app.format_facts import FORMATS
 from muniment.identity.permissions import DEFAULT_ROLES, EVERYBODY, Permission
 from muniment.ingestion.parsing.shelf import PARSERS
 from muniment.kit.plugins import list_plugins, load_plugin
@@ -23,10 +24,17 @@ _FORMATS_HEAD = """\
 This page is made from the code: `make fix` writes it anew.
 
 The kind of a file is decided by its first bytes, then by the ending of its name. Parsers are
-plug-ins (entry points of the group `muniment.parsers`); these come with the product.
+plug-ins (entry points of the group `muniment.parsers`); these come with the product. Citations
+carry a page where the format has pages, and headings stand above every passage that is found.
 
-| plug-in | endings | media types |
-|---|---|---|
+"""
+_FORMATS_FOOT = """
+A file that cannot be read ends as `failed` with a code: `empty_document`, `malformed`, `encrypted`,
+`no_text_layer`, `too_large`, or that of the limit that it ran into (`parser_timeout`,
+`parser_memory`). Pictures are read in no format.
+
+## Media types
+
 """
 
 
@@ -46,12 +54,19 @@ def write_permissions_reference() -> str:
 
 def write_formats_reference() -> str:
     """Write the page of the file formats that the installed parsers read."""
-    parts = [_FORMATS_HEAD]
+    kept = [_FORMATS_HEAD, _row(["plug-in", "endings", "headings", "pages", "tables", "remarks"])]
+    kept.append(_row(["---"] * 6))
+    types = [_FORMATS_FOOT, _row(["plug-in", "media types"]), _row(["---"] * 2)]
+    facts = {each.plugin: each for each in FORMATS}
     for name in list_plugins(PARSERS):
         media_types = sorted(load_plugin(PARSERS, name, {}).media_types)
-        endings = [ending for media_type in media_types for ending in endings_of(media_type)]
-        parts.append(_row([_in_code([name]), _in_code(endings), _in_code(media_types)]))
-    return "".join(parts)
+        endings = _in_code(ending for kind in media_types for ending in endings_of(kind))
+        types.append(_row([_in_code([name]), _in_code(media_types)]))
+        if name in facts:
+            fact = facts[name]
+            cells = [fact.headings, fact.pages, fact.tables, fact.remarks]
+            kept.append(_row([_in_code([name]), endings, *(cell or "-" for cell in cells)]))
+    return "".join([*kept, *types])
 
 
 def _row(cells: Iterable[str]) -> str:

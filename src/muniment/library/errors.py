@@ -1,5 +1,7 @@
 """Failures of the library, each with its code."""
 
+from collections.abc import Iterable
+
 from muniment.kit.errors import (
     ConflictError,
     ContentTooLargeError,
@@ -11,6 +13,7 @@ from muniment.kit.errors import (
     NotFoundError,
     UnsupportedMediaTypeError,
 )
+from muniment.ports.media_types import endings_of
 
 
 class CollectionNotFoundError(NotFoundError):
@@ -225,6 +228,11 @@ class UploadOverdueError(ConflictError):
         )
 
 
+def _endings(media_types: Iterable[str]) -> list[str]:
+    """Give what a person knows a kind of file by; a type without an ending stands for itself."""
+    return [word for kind in media_types for word in endings_of(kind) or (kind,)]
+
+
 class UnsupportedDocumentError(UnsupportedMediaTypeError):
     """No parser reads this kind of document."""
 
@@ -234,5 +242,5 @@ class UnsupportedDocumentError(UnsupportedMediaTypeError):
     def __init__(self, name: str, media_type: str, accepted: tuple[str, ...]) -> None:
         super().__init__(
             f"The file {name!r} is of the type {media_type}, which is not read here.",
-            hint="Accepted: " + ", ".join(accepted) + ".",
+            hint="Files are read that end in " + ", ".join(_endings(accepted)) + ".",
         )

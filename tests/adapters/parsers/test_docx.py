@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import ByteSize
 
-from muniment.adapters.parsers.docx import DocxParser, DocxParserSettings
+from muniment.adapters.parsers.container import ContainerSettings
+from muniment.adapters.parsers.docx import DocxParser
 from muniment.ports.parsing import ParsedDocument, ParseError
 from tests.support.documents import package, paragraph, wordml, write_bomb, write_docx
+from tests.support.samples import write_pptx, write_xlsx
 
 TEXT = """The charter
 
@@ -35,7 +37,7 @@ XXE = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 
 
 def parse(path: Path, **settings: ByteSize) -> ParsedDocument:
-    return DocxParser(DocxParserSettings(**settings)).parse(path, "any")
+    return DocxParser(ContainerSettings(**settings)).parse(path, "any")
 
 
 def failure(path: Path) -> str:
@@ -267,6 +269,10 @@ class TestRefusals:
 
     def test_refuses_other_zip_archives(self, tmp_path: Path) -> None:
         assert failure(package(tmp_path / "a.docx", {"hello.txt": b"hello"})) == "malformed"
+
+    def test_refuses_other_office_documents(self, tmp_path: Path) -> None:
+        assert failure(write_xlsx(tmp_path / "a.docx")) == "malformed"
+        assert failure(write_pptx(tmp_path / "b.docx")) == "malformed"
 
     def test_refuses_an_empty_document(self, tmp_path: Path) -> None:
         main = {"word/document.xml": wordml("<w:p/>")}

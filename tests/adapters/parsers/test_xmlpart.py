@@ -70,3 +70,29 @@ class TestReadPart:
     def test_what_is_not_well_formed_is_an_error(self, source: bytes) -> None:
         with pytest.raises(ExpatError):
             read(source)
+
+    @pytest.mark.parametrize(
+        "source",
+        [b"<a key='" + b"y" * 3_000_000 + b"'/>", b"<a><!--" + b"y" * 3_000_000 + b"--></a>"],
+    )
+    def test_a_tag_that_does_not_end_is_given_up(self, source: bytes) -> None:
+        with pytest.raises(ParseError, match="more than a megabyte"):
+            read(*(source[at : at + 65_536] for at in range(0, len(source), 65_536)))
+
+    def test_long_text_is_no_long_tag(self) -> None:
+        source = b"<a>" + b"y" * 3_000_000 + b"</a>"
+        seen = read(*(source[at : at + 65_536] for at in range(0, len(source), 65_536)))
+        assert sum(len(str(piece)) for piece in seen[1:-1]) == 3_000_000
+
+    def test_names_of_two_meanings_keep_a_prefix(self) -> None:
+        office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+        assert read(f"<a xmlns:r='{office}' id='1' r:id='2'/>".encode())[0] == (
+            "a",
+            {"id": "1", "r:id": "2"},
+        )
+        svg = "urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"
+        assert read(f"<b xmlns:s='{svg}'><s:a>words</s:a></b>".encode()) == [
+            ("b", {}),
+            "words",
+            "/b",
+        ]

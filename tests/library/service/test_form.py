@@ -266,4 +266,4 @@ class TestRefused:
             UnsupportedDocumentError, LEAVE, ("file", "page.html", b"<html>")
         )
         assert "text/html" in error.detail
-        assert error.hint == "Accepted: text/plain, text/markdown."
+        assert error.hint == "Files are read that end in .txt, .text, .log, .md, .markdown."

@@ -3,7 +3,7 @@
 import re
 from enum import IntEnum
 
-from muniment.ports.parsing import Heading
+from muniment.ports.parsing import Heading, ParseError
 
 
 class Break(IntEnum):
@@ -18,6 +18,8 @@ class Break(IntEnum):
 _WHITE_SPACE = re.compile("[ \t\n\f\r]+")
 """What HTML calls white space; a no-break space is a character like others."""
 _HELD_BACK = " \t\n\f"
+_LONGEST_TEXT = 64 * 2**20
+"""What a small file may swell to, where one string of it is written many times."""
 _MARKS = {Break.NONE: "", Break.CELL: "\t", Break.LINE: "\n", Break.PARAGRAPH: "\n\n"}
 
 
@@ -120,3 +122,5 @@ class TextFlow:
     def _append(self, piece: str) -> None:
         self._pieces.append(piece)
         self._length += len(piece)
+        if self._length > _LONGEST_TEXT:
+            raise ParseError("too_large", "The document holds too much text; split it.")

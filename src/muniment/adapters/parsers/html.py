@@ -18,6 +18,7 @@ from muniment.kit.plugins import NoSettings, PluginFactory
 from muniment.ports.parsing import ParsedDocument
 
 _Attributes = list[tuple[str, str | None]]
+_XHTML = "application/xhtml+xml"
 
 _LINES = frozenset({"br", "li", "tr", "dt", "dd", "div", "option", "caption", "summary"})
 _BLOCKS = frozenset(
@@ -41,6 +42,7 @@ _ENDS = {
     "script": re.compile(r"</script\s*>", re.IGNORECASE),
     "style": re.compile(r"</style\s*>", re.IGNORECASE),
 }
+_CLOSED_AT_ONCE = re.compile(r"<(script|style|title|h[1-6])(\s[^<>]*)?/>", re.IGNORECASE)
 _TAG_START = re.compile("<[a-zA-Z/!?]")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 _CHARSET_WITHIN = 1024
@@ -169,21 +171,27 @@ def read_page(source: str) -> ParsedDocument:
     return ParsedDocument(text, title=reader.title or first, headings=headings)
 
 
+def read_xhtml(source: str) -> ParsedDocument:
+    """Read a page in the spelling of XML, where an element may be closed at once: `<script/>`."""
+    return read_page(_CLOSED_AT_ONCE.sub(r"<\1\2></\1>", source))
+
+
 class HtmlParser:
     """Reads web pages as their visible text."""
 
-    media_types = frozenset({"text/html", "application/xhtml+xml"})
-    revision = "html-1"
+    media_types = frozenset({"text/html", _XHTML})
+    revision = "html-2"
 
-    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+    def parse(self, path: Path, media_type: str, /) -> ParsedDocument:
         """Read an HTML file. Raises ParseError."""
         raw = read_bytes(path)
-        parsed = read_page(decode(raw, _declared_charset(raw)))
+        read = read_xhtml if media_type == _XHTML else read_page
+        parsed = read(decode(raw, declared_charset(raw)))
         require_text(parsed.text)
         return parsed
 
 
-def _declared_charset(raw: bytes) -> str | None:
+def declared_charset(raw: bytes) -> str | None:
     """Give the charset that a meta element names, when it is a plain and well-known one."""
     found = _CHARSET.search(raw[:_CHARSET_WITHIN])
     if found is None:

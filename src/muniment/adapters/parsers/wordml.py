@@ -15,7 +15,6 @@ from muniment.adapters.parsers.xmlpart import XmlHandler
 
 _Attributes = Mapping[str, str]
 
-_OFFICE_DOCUMENT = "/officeDocument"
 _UNSEEN = frozenset({"Fallback", "moveFrom", "del"})
 """Second copies for old programs, and what a tracked change took away."""
 _MARKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
@@ -24,46 +23,6 @@ _INSIDE = frozenset({"t", "r", "rPr", "vanish", "pStyle", "outlineLvl"})
 _OFF = frozenset({"0", "false", "off"})
 _BODY_TEXT = 9
 _LONGEST_CHAIN = 16
-
-
-class RelationshipsReader(XmlHandler):
-    """Finds the main part of the package."""
-
-    wanted = frozenset({"Relationship"})
-    main_part: str | None = None
-
-    @override
-    def start(self, name: str, attributes: _Attributes) -> None:
-        if attributes.get("Type", "").endswith(_OFFICE_DOCUMENT):
-            self.main_part = attributes.get("Target", "").lstrip("/") or None
-
-
-class PropertiesReader(XmlHandler):
-    """Finds the title of the document."""
-
-    wanted = frozenset({"title"})
-
-    def __init__(self) -> None:
-        self._inside = False
-        self._words: list[str] = []
-
-    @property
-    def title(self) -> str | None:
-        """The title, when there is one."""
-        return " ".join(settle("".join(self._words)).split()) or None
-
-    @override
-    def start(self, name: str, attributes: _Attributes) -> None:
-        self._inside = name == "title"
-
-    @override
-    def end(self, name: str) -> None:
-        self._inside = False
-
-    @override
-    def text(self, text: str) -> None:
-        if self._inside:
-            self._words.append(text)
 
 
 @dataclass(slots=True)
@@ -134,10 +93,11 @@ class _Paragraph:
 class BodyReader(XmlHandler):
     """Writes the visible paragraphs and tables of the body or of the notes into a text flow."""
 
-    wanted = _UNSEEN | _BLOCKS | _INSIDE | frozenset(_MARKS)
+    wanted = _UNSEEN | _BLOCKS | _INSIDE | frozenset(_MARKS) | {"document"}
 
     def __init__(self, levels: Mapping[str, int]) -> None:
         self.flow = TextFlow()
+        self.is_document = False
         self._levels = levels
         self._open: list[_Paragraph] = []
         self._unseen = 0
@@ -153,6 +113,8 @@ class BodyReader(XmlHandler):
             self._unseen += name in _UNSEEN
         elif name in _BLOCKS:
             self._start_block(name)
+        elif name == "document":
+            self.is_document = True
         elif self._open:
             self._start_inside(name, attributes)
 
