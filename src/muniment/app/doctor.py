@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from muniment.app.database import database_addresses, ensure_walls
+from muniment.app.database import database_addresses, ensure_owner, ensure_walls
 from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
@@ -162,6 +162,7 @@ async def _check_schema(settings: Settings, urls: DatabaseUrls) -> None:
 
 async def _check_walls(urls: DatabaseUrls) -> None:
     async with Migrator(urls.owner, all_tables()).connection() as connection:
+        await ensure_owner(connection)
         await ensure_walls(connection, urls)
 
 

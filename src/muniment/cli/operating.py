@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 
 from muniment.app.container import open_shared
-from muniment.app.database import bring_up_to_date, database_addresses, ensure_walls
+from muniment.app.database import (
+    bring_up_to_date,
+    database_addresses,
+    ensure_owner,
+    ensure_walls,
+    prepare_owner,
+)
 from muniment.app.tables import all_tables
 from muniment.cli.command import Place
 from muniment.postgres.migrator import Migrator, ensure_current
@@ -27,9 +33,12 @@ async def migrate(
         if check:
             await _check(migrator)
             async with migrator.connection() as connection:
+                await ensure_owner(connection)
                 await ensure_walls(connection, urls)
             typer.echo("The database is up to date.")
         elif to is not None and to not in {"head", Migrator.head()}:
+            async with migrator.connection() as connection:
+                await prepare_owner(connection, urls)
             await migrator.go_to(to)
             typer.echo(f"The database is at revision {to}.")
         else:
