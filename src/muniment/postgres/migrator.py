@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import Connection, MetaData, NullPool, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -203,11 +203,10 @@ def _current(connection: Connection) -> str | None:
 
 
 async def schema_revision(connection: AsyncConnection) -> str | None:
-    """Read the revision of the tables as any role may; None where there are no tables."""
-    try:
-        found = await connection.execute(text("select version_num from alembic_version"))
-    except ProgrammingError:
-        await connection.rollback()
+    """Read the revision of the tables; None where there are none that the role may read."""
+    # Asked beforehand: an error would end the caller's transaction.
+    readable = "select has_table_privilege(to_regclass('alembic_version'), 'select')"
+    if not await connection.scalar(text(readable)):
         return None
-    revision: str | None = found.scalar_one_or_none()
+    revision: str | None = await connection.scalar(text("select version_num from alembic_version"))
     return revision
