@@ -25,6 +25,9 @@ async def migrate(
     to: Annotated[
         str | None, typer.Option("--to", help="Revision to go to, forwards or back.")
     ] = None,
+    discard_data: Annotated[
+        bool, typer.Option("--discard-data", help="Let going back remove what is stored.")
+    ] = False,
 ) -> None:
     """Bring the database's tables, policies and indexes to this version."""
     settings = place.settings(log_level="warning")
@@ -39,7 +42,7 @@ async def migrate(
         elif to is not None and to not in {"head", Migrator.head()}:
             async with migrator.connection() as connection:
                 await prepare_owner(connection, urls)
-            await migrator.go_to(to)
+            await migrator.go_to(to, discard_data=discard_data)
             typer.echo(f"The database is at revision {to}.")
         else:
             await bring_up_to_date(urls, shared.embedder.identity, settings.vectors)
