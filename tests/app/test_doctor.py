@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
@@ -9,7 +10,7 @@ from muniment.app.settings import Settings
 from muniment.postgres.embedded.supervisor import EmbeddedUrls
 from muniment.postgres.engine import DatabaseUrls
 from tests.support.configured import settings_of
-from tests.support.database import TestDatabase, create_database
+from tests.support.database import TestDatabase, as_superuser, create_database, migrate
 
 
 async def wrong_things(settings: Settings) -> dict[str, Finding]:
@@ -55,16 +56,45 @@ class TestDoctor:
         assert "has another password" in f"{found['worker role'].problem}"
         assert "wrong" not in str(found)
 
-    async def test_a_server_that_is_away_is_told_for_every_role(
-        self, migrated: TestDatabase, tmp_path: Path
+    @pytest.mark.parametrize(
+        ("place", "why"),
+        [
+            ("@127.0.0.1:1/x", "Nothing listens at its address."),
+            ("@/x?host=/nowhere", "Nothing listens at its address."),
+            ("@no-such-host.invalid/x", "The name of its host is not found."),
+        ],
+    )
+    async def test_a_server_that_is_away_is_told_for_every_role_with_the_cause(
+        self, tmp_path: Path, place: str, why: str
     ) -> None:
-        away = SecretStr("postgresql://app:hunter2@127.0.0.1:1/x")
+        away = SecretStr(f"postgresql://app:hunter2{place}")
         found = await wrong_things(settings_of(DatabaseUrls(away, away, away), tmp_path))
         assert list(found) == ["serving role", "worker role", "database schema"]
         assert {finding.problem for finding in found.values()} == {
-            "The database cannot be reached at the moment."
+            f"The database cannot be reached. {why}"
         }
         assert "hunter2" not in str(found)
+
+    async def test_a_server_that_says_nothing_is_told_as_such(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def never(*_: object, **__: object) -> None:
+            raise TimeoutError
+
+        monkeypatch.setattr("asyncpg.connect", never)
+        silent = SecretStr("postgresql://app:hunter2@127.0.0.1/x")
+        found = await wrong_things(settings_of(DatabaseUrls(silent, silent, silent), tmp_path))
+        assert "did not answer in time" in f"{found['serving role'].problem}"
+
+    async def test_an_owner_that_has_lost_rights_is_told(
+        self, cluster: EmbeddedUrls, tmp_path: Path
+    ) -> None:
+        urls = await create_database(cluster, "doctor_robbed")
+        await migrate(urls)
+        robbed = "revoke all on tenant from muniment_owner"
+        await as_superuser(cluster, robbed, database="doctor_robbed")
+        found = await wrong_things(settings_of(urls, tmp_path))
+        assert "lacks rights" in f"{found['policies and grants'].problem}"
 
     async def test_a_folder_that_cannot_be_is_told(self, migrated: TestDatabase) -> None:
         found = await wrong_things(settings_of(migrated.urls, Path("/proc/nowhere")))

@@ -9,10 +9,11 @@ from sqlalchemy import text
 from muniment.app.container import Serving
 from muniment.app.operations import Readiness
 from muniment.app.readiness import readiness_of
+from muniment.postgres.embedded.supervisor import EmbeddedUrls
 from muniment.postgres.engine import create_engine
 from muniment.postgres.migrator import Migrator
 from muniment.postgres.unit_of_work import Transactions
-from tests.support.database import SETTINGS, TestDatabase
+from tests.support.database import SETTINGS, TestDatabase, create_database
 from tests.support.whole_product import whole_product
 
 
@@ -44,7 +45,11 @@ async def set_revision(database: TestDatabase, revision: str) -> None:
 
 class TestReadinessOf:
     async def test_holds_on_the_newest_schema(self, serving: Serving) -> None:
-        assert await readiness_of(serving).run() == {"database": "ok", "schema": "ok"}
+        assert await readiness_of(serving).run() == {
+            "database": "ok",
+            "schema": "ok",
+            "walls": "ok",
+        }
 
     async def test_a_schema_of_another_version_is_named(
         self, serving: Serving, migrated: TestDatabase
@@ -57,6 +62,24 @@ class TestReadinessOf:
         assert found["database"] == "ok"
         assert "2099_01_01_0000, which this version does not know" in found["schema"]
 
+    async def test_walls_for_another_role_are_told(
+        self, serving: Serving, migrated: TestDatabase
+    ) -> None:
+        other = SecretStr("postgresql://somebody@localhost/x")
+        moved = replace(serving, urls=replace(migrated.urls, serving=other))
+        found = await readiness_of(moved).run()
+        assert (found["database"], found["schema"]) == ("ok", "ok")
+        assert "not those of this version for these roles" in found["walls"]
+
+    async def test_a_database_without_tables_has_no_walls(
+        self, serving: Serving, cluster: EmbeddedUrls
+    ) -> None:
+        urls = await create_database(cluster, "readiness_empty")
+        found = await readiness_at(serving, urls.serving)
+        assert found["database"] == "ok"
+        assert "has no tables yet" in found["schema"]
+        assert "not those of this version" in found["walls"]
+
     @pytest.mark.parametrize(
         ("address", "sentence"),
         [
@@ -68,7 +91,7 @@ class TestReadinessOf:
         self, serving: Serving, address: str, sentence: str
     ) -> None:
         found = await readiness_at(serving, SecretStr(address))
-        assert set(found) == {"database", "schema"}
+        assert set(found) == {"database", "schema", "walls"}
         assert all(sentence in answer for answer in found.values())
 
     async def test_a_password_that_was_changed_is_told_without_it(

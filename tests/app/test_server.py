@@ -52,7 +52,11 @@ class TestServe:
                 )
                 async with httpx2.AsyncClient(base_url=await address) as client:
                     ready = await client.get("/readyz")
-                    assert ready.json()["checks"] == {"database": "ok", "schema": "ok"}
+                    assert ready.json()["checks"] == {
+                        "database": "ok",
+                        "schema": "ok",
+                        "walls": "ok",
+                    }
                     assert "server" not in ready.headers
                 stop.set()
                 async with asyncio.timeout(PATIENCE_S):

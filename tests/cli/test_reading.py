@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -205,9 +206,17 @@ class TestOperating:
         assert (checked.exit_code, checked.stdout) == (0, "The database is up to date.\n")
 
     def test_going_back_and_to_the_newest_puts_the_walls_up_again(self, run: Run) -> None:
-        assert run("migrate", "--to", "2026_11_23_0102").exit_code == 0
+        assert run("migrate", "--to", "2026_11_23_0102", "--discard-data").exit_code == 0
         assert run("migrate", "--check").exit_code == 1
         assert run("migrate", "--to", "head").exit_code == 0
+        assert run("migrate", "--check").exit_code == 0
+
+    def test_going_back_with_documents_asks_for_a_word(self, run: Run, lake: str) -> None:
+        assert lake
+        result = run("migrate", "--to", "base")
+        assert result.exit_code == 1
+        assert re.search(r"document \([1-9]", result.stderr)
+        assert "--discard-data" in result.stderr
         assert run("migrate", "--check").exit_code == 0
 
     def test_an_unknown_revision_is_told_with_those_there_are(self, run: Run) -> None:

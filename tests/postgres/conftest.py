@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 
-import asyncpg
 import pytest
 
 from muniment.postgres.embedded.supervisor import EmbeddedUrls
 from muniment.postgres.engine import DatabaseUrls
 from tests.postgres.town import Town, build_town
 from tests.support.database import TestDatabase, create_database
+from tests.support.database import as_superuser as run_as_superuser
 
 _NUMBERS = count(1)
 
@@ -19,7 +19,7 @@ async def empty(cluster: EmbeddedUrls, migrated: object) -> AsyncIterator[Databa
     """A database without a table; it is dropped afterwards."""
     name = f"empty_{next(_NUMBERS)}_{id(migrated)}"
     yield await create_database(cluster, name)
-    await _as_superuser(cluster, f'drop database "{name}" with (force)')
+    await run_as_superuser(cluster, f'drop database "{name}" with (force)')
 
 
 @pytest.fixture
@@ -33,14 +33,6 @@ def as_superuser(cluster: EmbeddedUrls) -> Callable[[str], Awaitable[None]]:
     """Run statements as the superuser of the cluster, in its own database."""
 
     async def run(statements: str) -> None:
-        await _as_superuser(cluster, statements)
+        await run_as_superuser(cluster, statements)
 
     return run
-
-
-async def _as_superuser(cluster: EmbeddedUrls, statements: str) -> None:
-    connection = await asyncpg.connect(cluster.superuser.get_secret_value())
-    try:
-        await connection.execute(statements)
-    finally:
-        await connection.close()

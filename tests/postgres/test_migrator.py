@@ -13,6 +13,7 @@ from muniment.ports.embedding import EmbedderIdentity
 from muniment.postgres.engine import DatabaseUrls, engine_url
 from muniment.postgres.migrator import (
     SCRIPTS,
+    DataLossError,
     MigrationLockedError,
     Migrator,
     SchemaMismatchError,
@@ -139,6 +140,19 @@ class TestGoTo:
 
         with pytest.raises(SchemaMismatchError, match="does not know"):
             await migrator_of(empty).go_to("base")
+
+    async def test_refuses_to_remove_rows_until_it_may(self, empty: DatabaseUrls) -> None:
+        await migrate(empty)
+        async with owner_of(empty).begin() as connection:
+            await add_document(connection, await add_library(connection, 1))
+        migrator = migrator_of(empty)
+
+        with pytest.raises(DataLossError, match=r"collection \(1\).* document \(1\)"):
+            await migrator.go_to("base")
+        assert await migrator.current() == Migrator.head()
+
+        await migrator.go_to("base", discard_data=True)
+        assert await table_names(empty) == set()
 
 
 class TestCompare:

@@ -1,15 +1,18 @@
 """What the two roles may touch, and which rows the policies show them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.app.tables import all_tables
 from muniment.kit.errors import ConfigurationError
-from muniment.postgres.embedded.roles import SERVING, WORKER
+from muniment.postgres.embedded.roles import OWNER, SERVING, WORKER
 from muniment.postgres.unit_of_work import Scope
+from muniment.postgres.walls import lost_by_owner
 from tests.support.database import TestDatabase, walls_of
 
 EXEMPT = {"embedding_space", "job", "chunk_vector", "chunk_lex", "lex_term", "lex_total"}
@@ -52,6 +55,22 @@ WORKER_GRANTS = {
     "lex_total": CRUD,
     "job": CRUD,
 }
+
+
+async def grantees(owner: AsyncConnection) -> set[str]:
+    """Name whoever may do anything to a table, a column or a function of ours."""
+    found = await owner.execute(
+        text(
+            "select distinct grantee::regrole::text from ("
+            " select (aclexplode(relacl)).grantee from pg_class"
+            " where relnamespace = 'public'::regnamespace and relkind = 'r'"
+            " union all select (aclexplode(attacl)).grantee from pg_attribute where attrelid in"
+            " (select oid from pg_class where relnamespace = 'public'::regnamespace)"
+            " union all select (aclexplode(proacl)).grantee from pg_proc"
+            " where proname like 'muniment%') granted"
+        )
+    )
+    return set(found.scalars())
 
 
 class TestGrants:
@@ -231,3 +250,30 @@ class TestPage:
         async with database.owner.connect() as owner:
             with pytest.raises(ConfigurationError, match="are the same"):
                 await walls.apply(owner)
+
+    @pytest.mark.parametrize("setting", ["url", "worker_url"])
+    async def test_refuses_the_owner_in_the_place_of_another(
+        self, database: TestDatabase, setting: str
+    ) -> None:
+        walls = walls_of(database.urls)
+        kind = "serving" if setting == "url" else "worker"
+        async with database.owner.connect() as owner:
+            with pytest.raises(ConfigurationError, match=rf"database\.{setting} names the role"):
+                await replace(walls, **{kind: OWNER}).apply(owner)
+            assert await walls.are_up(owner)
+            assert await lost_by_owner(owner) == []
+
+    async def test_takes_everything_from_a_role_of_former_addresses(
+        self, database: TestDatabase, as_superuser: Callable[[str], Awaitable[None]]
+    ) -> None:
+        walls = walls_of(database.urls)
+        await as_superuser("create role former")
+        try:
+            async with database.owner.connect() as owner, owner.begin() as transaction:
+                await replace(walls, serving="former").apply(owner)
+                assert await grantees(owner) == {OWNER, WORKER, "former"}
+                await walls.apply(owner)
+                assert await grantees(owner) == {OWNER, WORKER, SERVING}
+                await transaction.rollback()
+        finally:
+            await as_superuser("drop role former")

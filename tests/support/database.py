@@ -99,6 +99,18 @@ async def migrated_database(cluster: EmbeddedUrls, name: str) -> AsyncIterator[T
             await engine.dispose()
 
 
+async def as_superuser(
+    cluster: EmbeddedUrls, statements: str, *, database: str | None = None
+) -> None:
+    """Run what only an administrator may."""
+    address = cluster.superuser if database is None else _on(cluster.superuser, database)
+    connection = await asyncpg.connect(_plain(address))
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
 def _plain(address: SecretStr) -> str:
     return address.get_secret_value()
 

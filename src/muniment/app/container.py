@@ -13,6 +13,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from muniment.answers.service import AnswerService
+from muniment.app.database import ensure_walls
 from muniment.app.local_mode import load_local_issuer, refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.unsupported import refuse_unsupported
@@ -70,6 +71,7 @@ class Serving:
     """What answers requests."""
 
     shared: Shared
+    urls: DatabaseUrls
     transactions: Transactions
     authenticator: Authenticator
     local_issuer: LocalIssuer
@@ -130,7 +132,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
     async with AsyncExitStack() as stack:
         engine = create_engine(urls.serving, settings.database, application="muniment-serve")
         stack.push_async_callback(engine.dispose)
-        await _ensure_fit(engine, worker=role_name(urls.worker))
+        await _ensure_fit(engine, urls, worker=role_name(urls.worker))
         transactions = Transactions(engine)
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
         issuer = await load_local_issuer(settings, shared.clock)
@@ -139,6 +141,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         search = await _search_service(shared, transactions)
         yield Serving(
             shared=shared,
+            urls=urls,
             transactions=transactions,
             authenticator=_authenticator(shared, issuer, AccountRepository(reads, transactions)),
             local_issuer=issuer,
@@ -170,7 +173,7 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             urls.worker, settings.database, application="muniment-worker", pool_size=size
         )
         stack.push_async_callback(engine.dispose)
-        await _ensure_fit(engine)
+        await _ensure_fit(engine, urls)
         transactions = Transactions(engine)
         async with transactions.begin(None) as session:
             space = await find_space(session, shared.embedder.identity)
@@ -202,11 +205,12 @@ def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
     ]
 
 
-async def _ensure_fit(engine: AsyncEngine, worker: str | None = None) -> None:
-    """Refuse a database that is not at the newest schema, and a role that walls do not bind."""
+async def _ensure_fit(engine: AsyncEngine, urls: DatabaseUrls, worker: str | None = None) -> None:
+    """Refuse another schema, a role that walls do not bind, and walls that are not for it."""
     async with engine.connect() as connection:
         ensure_current(await schema_revision(connection))
         await ensure_roles(connection, worker=worker)
+        await ensure_walls(connection, urls)
 
 
 async def _media_types(settings: Settings) -> Sequence[str]:

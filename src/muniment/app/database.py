@@ -17,8 +17,9 @@ from muniment.kit.errors import ConfigurationError
 from muniment.ports.embedding import EmbedderIdentity
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres
 from muniment.postgres.engine import DatabaseUrls, role_name
-from muniment.postgres.migrator import Migrator, SchemaMismatchError
-from muniment.postgres.walls import Walls
+from muniment.postgres.migrator import Migrator, SchemaMismatchError, schema_revision
+from muniment.postgres.roles import ensure_roles
+from muniment.postgres.walls import Walls, lost_by_owner
 
 _log = structlog.get_logger(__name__)
 
@@ -52,8 +53,32 @@ async def ensure_walls(connection: AsyncConnection, urls: DatabaseUrls) -> None:
     """Refuse policies and grants of another version. Raises SchemaMismatchError."""
     if not await walls_for(urls).are_up(connection):
         raise SchemaMismatchError(
-            "The policies and grants are not those of this version.", hint="Run `muniment migrate`."
+            "The policies and grants are not those of this version for these roles.",
+            hint="Run `muniment migrate`.",
         )
+
+
+async def ensure_owner(connection: AsyncConnection) -> None:
+    """Refuse an owner without its rights on its own tables. Raises SchemaMismatchError."""
+    if await lost_by_owner(connection):
+        raise SchemaMismatchError(
+            "The owner of the tables lacks rights on them.", hint="Run `muniment migrate`."
+        )
+
+
+async def prepare_owner(connection: AsyncConnection, urls: DatabaseUrls) -> None:
+    """Refuse roles that the walls cannot hold; then give the owner back what it has lost.
+
+    To be called before anything changes. The owner loses rights when its name stands in the
+    address of another role: the page takes away what the role had.
+    """
+    async with connection.begin():
+        await walls_for(urls).ensure_apart(connection)
+        worker = role_name(urls.worker)
+        for role in (role_name(urls.serving), worker):
+            await ensure_roles(connection, worker=worker, role=role)
+        for statement in await lost_by_owner(connection):
+            await connection.exec_driver_sql(statement)
 
 
 async def bring_up_to_date(
@@ -61,7 +86,9 @@ async def bring_up_to_date(
 ) -> None:
     """Migrate, put up the walls, register the embedding space; costs few reads when all is done."""
     migrator = Migrator(urls.owner, all_tables())
-    before = await migrator.current()
+    async with migrator.connection() as connection:
+        await prepare_owner(connection, urls)
+        before = await schema_revision(connection)
     if before != Migrator.head():
         await migrator.upgrade()
         _log.info("database_migrated", before=before, after=await migrator.current())

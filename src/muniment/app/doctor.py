@@ -2,15 +2,17 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from muniment.app.database import database_addresses, ensure_walls
+from muniment.app.database import database_addresses, ensure_owner, ensure_walls
 from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
@@ -18,6 +20,7 @@ from muniment.index.spaces import find_space
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.kit.error_translation import translate_error
 from muniment.kit.errors import ConfigurationError, MunimentError
+from muniment.kit.operational import causes
 from muniment.kit.plugins import load_plugin
 from muniment.ports.embedding import EMBEDDERS
 from muniment.ports.originals import ORIGINALS
@@ -27,6 +30,15 @@ from muniment.postgres.roles import DatabaseProblem, role_problems
 from muniment.postgres.unit_of_work import Transactions
 
 _ENOUGH_BYTES = 2**30
+
+_UNREACHABLE: tuple[tuple[type[OSError], str], ...] = (
+    (socket.gaierror, "The name of its host is not found."),
+    (ConnectionRefusedError, "Nothing listens at its address."),
+    (TimeoutError, "Its address did not answer in time."),
+    (ssl.SSLError, "The encrypted connection to it cannot be made."),
+    (ConnectionError, "It refused or ended the connection."),
+    (OSError, "No connection to its address can be made."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +100,31 @@ async def _examine_role(
     async def check() -> None:
         engine = create_engine(address, settings.database, application="muniment-doctor")
         try:
-            async with engine.connect() as connection:
-                problems.extend(await role_problems(connection, worker=worker))
+            with _told_if_unreachable():
+                async with engine.connect() as connection:
+                    problems.extend(await role_problems(connection, worker=worker))
         finally:
             await engine.dispose()
 
     finding = await _look(f"{subject} at {_address(address)}", check)
     found = [Finding(subject, problem.detail, problem.hint) for problem in problems]
     return found or [finding]
+
+
+@contextmanager
+def _told_if_unreachable() -> Iterator[None]:
+    """Say what the operating system says of an address, where requests say that it will pass."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        seen = next((cause for cause in causes(error) if isinstance(cause, OSError)), None)
+        if seen is None:
+            raise
+        why = next(sentence for kind, sentence in _UNREACHABLE if isinstance(seen, kind))
+        raise ConfigurationError(
+            f"The database cannot be reached. {why}",
+            hint="Check host, port and sslmode of the address, and that the server runs.",
+        ) from error
 
 
 def _address(address: SecretStr) -> str:
@@ -161,8 +190,10 @@ async def _check_schema(settings: Settings, urls: DatabaseUrls) -> None:
 
 
 async def _check_walls(urls: DatabaseUrls) -> None:
-    async with Migrator(urls.owner, all_tables()).connection() as connection:
-        await ensure_walls(connection, urls)
+    with _told_if_unreachable():
+        async with Migrator(urls.owner, all_tables()).connection() as connection:
+            await ensure_owner(connection)
+            await ensure_walls(connection, urls)
 
 
 async def _check_space(settings: Settings, urls: DatabaseUrls) -> None:
@@ -184,7 +215,8 @@ async def _as_serving(
         urls.serving, settings.database, application="muniment-doctor"
     )
     try:
-        async with engine.connect() as connection:
-            await check(connection)
+        with _told_if_unreachable():
+            async with engine.connect() as connection:
+                await check(connection)
     finally:
         await engine.dispose()

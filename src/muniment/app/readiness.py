@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from muniment.app.container import Serving
+from muniment.app.database import ensure_walls
 from muniment.app.operations import Readiness, ReadinessCheck
 from muniment.kit.operational import find_operational_rule
 from muniment.postgres.migrator import ensure_current, schema_revision
@@ -24,10 +25,16 @@ def readiness_of(serving: Serving) -> Readiness:
         async with _database(serving) as connection:
             ensure_current(await schema_revision(connection))
 
+    async def walls_are_up() -> None:
+        # Policies for other roles show this one no row: it would say that no document answers.
+        async with _database(serving) as connection:
+            await ensure_walls(connection, serving.urls)
+
     return Readiness(
         checks=(
             ReadinessCheck("database", database_answers),
             ReadinessCheck("schema", schema_is_current),
+            ReadinessCheck("walls", walls_are_up),
         )
     )
 

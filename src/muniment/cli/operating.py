@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 
 from muniment.app.container import open_shared
-from muniment.app.database import bring_up_to_date, database_addresses, ensure_walls
+from muniment.app.database import (
+    bring_up_to_date,
+    database_addresses,
+    ensure_owner,
+    ensure_walls,
+    prepare_owner,
+)
 from muniment.app.tables import all_tables
 from muniment.cli.command import Place
 from muniment.postgres.migrator import Migrator, ensure_current
@@ -19,6 +25,9 @@ async def migrate(
     to: Annotated[
         str | None, typer.Option("--to", help="Revision to go to, forwards or back.")
     ] = None,
+    discard_data: Annotated[
+        bool, typer.Option("--discard-data", help="Let going back remove what is stored.")
+    ] = False,
 ) -> None:
     """Bring the database's tables, policies and indexes to this version."""
     settings = place.settings(log_level="warning")
@@ -27,10 +36,13 @@ async def migrate(
         if check:
             await _check(migrator)
             async with migrator.connection() as connection:
+                await ensure_owner(connection)
                 await ensure_walls(connection, urls)
             typer.echo("The database is up to date.")
         elif to is not None and to not in {"head", Migrator.head()}:
-            await migrator.go_to(to)
+            async with migrator.connection() as connection:
+                await prepare_owner(connection, urls)
+            await migrator.go_to(to, discard_data=discard_data)
             typer.echo(f"The database is at revision {to}.")
         else:
             await bring_up_to_date(urls, shared.embedder.identity, settings.vectors)

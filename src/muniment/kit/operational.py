@@ -106,7 +106,7 @@ RULES = (
 
 def find_operational_rule(error: BaseException) -> OperationalRule | None:
     """Recognise a passing failure by the exception or by what caused it."""
-    chain = tuple(_causes(error))
+    chain = tuple(causes(error))
     return next((rule for rule in RULES if any(map(rule.matches, chain))), None)
 
 
@@ -114,7 +114,8 @@ def _qualified_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception and what caused it, outermost first."""
     seen = 0
     following: BaseException | None = error
     while following is not None and seen < _DEEPEST_CAUSE:

@@ -13,8 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import SecretStr
-from sqlalchemy import Connection, MetaData, NullPool, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy import Connection, MetaData, NullPool, func, select, table, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -37,6 +37,15 @@ _SESSION = {
 }
 
 
+_TABLES = text(
+    """
+    select relname from pg_class where relnamespace = 'public'::regnamespace
+      and relkind in ('r', 'p') and relname not in ('alembic_version', 'embedding_space') order by 1
+    """
+)
+"""What somebody may have filled; the embedding space comes back with the next `migrate`."""
+
+
 class SchemaMismatchError(ConfigurationError):
     """The tables are not those that this version of the program works with."""
 
@@ -49,6 +58,13 @@ class UnknownRevisionError(ConfigurationError):
 
     code = "unknown_revision"
     title = "There is no such revision"
+
+
+class DataLossError(ConfigurationError):
+    """Going back would remove what somebody has stored, and nobody has said that it may."""
+
+    code = "data_would_be_lost"
+    title = "Data would be lost"
 
 
 class MigrationLockedError(UnavailableError):
@@ -83,8 +99,11 @@ class Migrator:
         """Run the migrations back down to a revision; `base` for none."""
         await self._run(lambda config: command.downgrade(config, revision))
 
-    async def go_to(self, revision: str) -> None:
-        """Run the migrations to a revision, forwards or back; `base` and `head` are the ends."""
+    async def go_to(self, revision: str, *, discard_data: bool = False) -> None:
+        """Run the migrations to a revision, forwards or back; `base` and `head` are the ends.
+
+        Raises DataLossError where going back meets rows, unless they may be discarded.
+        """
         known = [script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
         if revision not in {*known, "base", "head"}:
             raise UnknownRevisionError(
@@ -97,9 +116,26 @@ class Migrator:
         if current not in order:
             ensure_current(current)
         if order.index(wanted) > order.index(current):
+            if not discard_data:
+                await self._refuse_loss(revision)
             await self.downgrade(revision)
         else:
             await self.upgrade(revision)
+
+    async def _refuse_loss(self, revision: str) -> None:
+        async with self.connection() as connection:
+            found = await connection.execute(_TABLES)
+            counted = {
+                name: await connection.scalar(select(func.count()).select_from(table(name)))
+                for name in found.scalars()
+            }
+        filled = [f"{name} ({rows})" for name, rows in counted.items() if rows]
+        if filled:
+            raise DataLossError(
+                f"Going back to {revision} removes the tables and columns that came after it, with"
+                f" what they hold. Tables with rows now: {', '.join(filled)}.",
+                hint="Make a backup, then add --discard-data.",
+            )
 
     async def compare(self) -> None:
         """Check that the tables equal the models. Raises SchemaMismatchError."""
@@ -203,11 +239,10 @@ def _current(connection: Connection) -> str | None:
 
 
 async def schema_revision(connection: AsyncConnection) -> str | None:
-    """Read the revision of the tables as any role may; None where there are no tables."""
-    try:
-        found = await connection.execute(text("select version_num from alembic_version"))
-    except ProgrammingError:
-        await connection.rollback()
+    """Read the revision of the tables; None where there are none that the role may read."""
+    # Asked beforehand: an error would end the caller's transaction.
+    readable = "select has_table_privilege(to_regclass('alembic_version'), 'select')"
+    if not await connection.scalar(text(readable)):
         return None
-    revision: str | None = found.scalar_one_or_none()
+    revision: str | None = await connection.scalar(text("select version_num from alembic_version"))
     return revision

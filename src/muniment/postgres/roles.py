@@ -16,7 +16,7 @@ _OLDEST_VECTOR = (0, 8)
 
 _LOOK = text(
     """
-    select current_user as name,
+    select r.rolname as name,
         current_setting('server_version_num')::int / 10000 as server,
         (select extversion from pg_extension where extname = 'vector') as vector,
         r.rolsuper as is_superuser,
@@ -32,9 +32,11 @@ _LOOK = text(
     left join (
         select distinct relowner as oid from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+        -- Who asks about another role is the owner, perhaps before there is a table.
+        union select oid from pg_roles where rolname = current_user and rolname <> :role
     ) o on true
-    where r.rolname = current_user
-    group by r.oid, r.rolsuper, r.rolbypassrls
+    where r.rolname = coalesce(cast(:role as name), current_user)
+    group by r.oid, r.rolname, r.rolsuper, r.rolbypassrls
     """
 )
 
@@ -54,22 +56,33 @@ class UnfitDatabaseError(ConfigurationError):
     title = "The database cannot be used like this"
 
 
-async def ensure_roles(connection: AsyncConnection, *, worker: str | None = None) -> None:
-    """Refuse to work as the role of this connection if it is unfit. Raises UnfitDatabaseError."""
-    problems = await role_problems(connection, worker=worker)
+async def ensure_roles(
+    connection: AsyncConnection, *, worker: str | None = None, role: str | None = None
+) -> None:
+    """Refuse to work as a role that is unfit (see `role_problems`). Raises UnfitDatabaseError."""
+    problems = await role_problems(connection, worker=worker, role=role)
     if problems:
         raise UnfitDatabaseError(problems[0].detail, hint=problems[0].hint)
 
 
 async def role_problems(
-    connection: AsyncConnection, *, worker: str | None = None
+    connection: AsyncConnection, *, worker: str | None = None, role: str | None = None
 ) -> list[DatabaseProblem]:
     """List what is wrong with the server and with the role of this connection.
 
+    Give the name of another role for a connection of the owner, who looks before it migrates.
     Give the name of the worker role for a connection of the serving role, which may not be a member
     of it: the worker's policies look at the tenant alone.
     """
-    seen = (await connection.execute(_LOOK, {"worker": worker})).mappings().one()
+    found = await connection.execute(_LOOK, {"worker": worker, "role": role})
+    seen = found.mappings().one_or_none()
+    if seen is None:
+        return [
+            DatabaseProblem(
+                f"The server has no role {role}.",
+                "Create it, or name another one in [database] of the settings.",
+            )
+        ]
     return [
         *version_problems(seen["server"], seen["vector"]),
         *_might_problems(seen, worker),
