@@ -3,6 +3,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from muniment.ingestion.settings import IngestionSettings
 from muniment.ingestion.worker import JobKind, Worker
@@ -11,6 +12,7 @@ from muniment.postgres import jobs
 from muniment.postgres.jobs import Backoff
 from muniment.postgres.unit_of_work import Scope, Transactions
 from tests.support.database import TestDatabase
+from tests.support.fragile_transactions import FragileTransactions
 from tests.support.library_rows import LibraryRows
 
 QUICK = IngestionSettings(
@@ -117,6 +119,33 @@ class TestRun:
             worker.stop()
 
         assert await states(database) == [("queued", 0)]
+
+
+class TestDatabaseAway:
+    async def test_is_told_once_by_all_slots_and_waited_for(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        transactions = FragileTransactions(database.worker)
+        transactions.trouble = ConnectionRefusedError()
+        kind = Recorded(database.worker)
+        worker = Worker(transactions, {"test": kind}, QUICK)
+        await add(library, "waiting")
+
+        with capture_logs() as logs:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(worker.run())
+                await eventually(lambda: transactions.refused > 3 * QUICK.concurrency)
+                transactions.trouble = None
+                await eventually(lambda: kind.done == ["waiting"])
+                worker.stop()
+
+        assert [entry["event"] for entry in logs] == [
+            "worker_started",
+            "worker_waits",
+            "worker_goes_on",
+            "worker_stopped",
+        ]
+        assert not any("exc_info" in entry for entry in logs)
 
 
 class TestAttempts:

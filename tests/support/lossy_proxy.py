@@ -1,4 +1,4 @@
-"""A way to PostgreSQL on which a COMMIT, or the answer to it, gets lost."""
+"""A way to PostgreSQL on which a COMMIT, the answer to it, or everything gets lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +10,8 @@ from sqlalchemy import make_url
 
 _COMMIT = b"COMMIT;"
 _BLOCK = 1 << 16
+_FATAL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0"
+_LENGTH_BYTES = 4
 
 
 class Loss(Enum):
@@ -31,6 +33,9 @@ class LossyProxy:
         self._before_commit: Callable[[], Awaitable[None]] | None = None
         self.lost = 0
         """How many commits were lost."""
+        self.is_silent = False
+        """Swallows everything, both ways, and keeps every connection open."""
+        self._clients: set[asyncio.StreamWriter] = set()
 
     @property
     def address(self) -> SecretStr:
@@ -46,6 +51,13 @@ class LossyProxy:
         """Lose the commit of the next transaction that sends the mark."""
         self._mark, self._loss, self._before_commit = mark, loss, before_commit
 
+    async def announce_end(self) -> None:
+        """Tell every client that its server dies, as that does before it hangs up."""
+        length = (len(_FATAL) + _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "big")
+        for client in self._clients:
+            client.write(b"E" + length + _FATAL)
+            await client.drain()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["LossyProxy"]:
         """Listen on a free port."""
@@ -59,7 +71,8 @@ class LossyProxy:
     async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         host, port = self._server.query["host"], self._server.query["port"]
         server, requests = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        back = asyncio.create_task(_copy(server, answers))
+        self._clients.add(answers)
+        back = asyncio.create_task(self._copy(server, answers))
         try:
             commit = await self._forward(client, requests)
             if commit:
@@ -70,6 +83,7 @@ class LossyProxy:
                 requests.write_eof()
                 await server.read()
         finally:
+            self._clients.discard(answers)
             back.cancel()
             requests.close()
             answers.close()
@@ -78,6 +92,8 @@ class LossyProxy:
         """Forward until the client leaves, or give the commit that is to be lost."""
         is_marked = False
         while block := await client.read(_BLOCK):
+            if self.is_silent:
+                continue
             is_marked = is_marked or (self._mark is not None and self._mark in block)
             if is_marked and _COMMIT in block:
                 self._mark = None
@@ -86,6 +102,13 @@ class LossyProxy:
             requests.write(block)
             await requests.drain()
         return b""
+
+    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while block := await source.read(_BLOCK):
+            if not self.is_silent:
+                sink.write(block)
+                await sink.drain()
+        sink.close()
 
     async def _lose(
         self, block: bytes, requests: asyncio.StreamWriter, answers: asyncio.StreamWriter
@@ -100,10 +123,3 @@ class LossyProxy:
                 requests.write(block)
             case Loss.ANSWER:
                 requests.write(block)
-
-
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while block := await source.read(_BLOCK):
-        sink.write(block)
-        await sink.drain()
-    sink.close()

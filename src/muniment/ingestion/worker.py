@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from muniment.ingestion.chores import Chore, keep_doing
+from muniment.ingestion.outage import Outage
 from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.ids import new_id
 from muniment.kit.operational import OperationalRule, find_operational_rule
@@ -67,6 +68,7 @@ class Worker:
         self._backoff = backoff or jobs.Backoff()
         self._chores = chores
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
+        self._outage = Outage()
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -88,6 +90,7 @@ class Worker:
         """Claim one job and work on it to its end; False when there was none."""
         async with self._transactions.begin(None) as session:
             job = await jobs.claim(session, self._name, self._settings.lease)
+        self._outage.note_success()
         if job is None:
             return False
         with structlog.contextvars.bound_contextvars(
@@ -100,8 +103,8 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 found = await self.run_one()
-            except Exception:  # noqa: BLE001 # boundary: a database that is away ends no worker
-                _log.warning("worker_waits", exc_info=True)
+            except Exception as error:  # noqa: BLE001 # boundary: no such failure ends a worker
+                self._outage.note_failure(error)
                 found = False
             if not found:
                 await self._rest()

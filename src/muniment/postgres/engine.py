@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 from pydantic import SecretStr
 from sqlalchemy import URL, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -18,6 +18,9 @@ from muniment.postgres.settings import DatabaseSettings
 _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 """The values of sslmode (PostgreSQL manual, 34.19)."""
 
+
+_ANSWER_MARGIN_S = 5.0
+"""How long after its own time-out the server may take to say so, before it is taken for lost."""
 
 _REFUSALS = {
     "28000": "The database does not let the role in.",
@@ -123,7 +126,12 @@ def create_engine(
         "lock_timeout": _milliseconds(settings.lock_timeout.total_seconds()),
         "idle_in_transaction_session_timeout": "60000",
     }
-    connect_args: dict[str, object] = {"timeout": 10, "server_settings": limits}
+    patience_s = settings.statement_timeout.total_seconds() + _ANSWER_MARGIN_S
+    connect_args: dict[str, object] = {
+        "timeout": 10,
+        "command_timeout": patience_s,
+        "server_settings": limits,
+    }
     if settings.pooler:
         # A pooler in transaction mode hands every transaction to another server connection, where
         # neither prepared statements nor session settings of ours exist.
@@ -141,6 +149,7 @@ def create_engine(
         json_deserializer=orjson.loads,
     )
     tell_refusals(engine)
+    event.listen(engine.sync_engine, "handle_error", _leave_silent_connection)
     ask_after_rests(engine)
     return engine
 
@@ -166,6 +175,13 @@ def _connect(
         if detail is None:
             raise
         raise SignInRefusedError(detail) from error
+
+
+def _leave_silent_connection(context: ExceptionContext) -> None:
+    """Close a connection whose server did not answer: a rollback would wait for it as well."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
 
 
 def _milliseconds(seconds: float) -> str:

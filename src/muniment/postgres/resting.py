@@ -38,5 +38,5 @@ def _ask(
         return
     try:
         dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error as error:
+    except (dialect.loaded_dbapi.Error, TimeoutError) as error:
         raise InvalidatePoolError from error

@@ -62,10 +62,15 @@ def sockets_work(folder: DataFolder) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Find a loopback port that nobody listens on."""
+def free_port(wanted: int = 0) -> int:
+    """Find a loopback port that nobody listens on: the wanted one, if that is free."""
     with closing(socket.socket(socket.AF_INET)) as trial:
-        trial.bind((LOOPBACK, 0))
+        # As the server does: what is left of connections to its predecessor keeps no port taken.
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((LOOPBACK, wanted))
+        except OSError:
+            trial.bind((LOOPBACK, 0))
         port: int = trial.getsockname()[1]
         return port
 

@@ -13,7 +13,7 @@ from muniment.postgres.embedded.binaries import (
     find_binaries,
     reachable_binaries,
 )
-from muniment.postgres.embedded.configuration import ACCESS_RULES, server_settings
+from muniment.postgres.embedded.configuration import ACCESS_RULES, server_settings, written_port
 from muniment.postgres.embedded.errors import EmbeddedPostgresError, storage_errors
 from muniment.postgres.embedded.files import (
     LOG_NAME,
@@ -115,8 +115,10 @@ class Launch:
     def _configure(self, account: ServerAccount | None) -> None:
         cluster = self.folder.cluster
         tcp = self.loopback or not sockets_work(self.folder)
-        settings = server_settings(fsync=self.fsync, tcp_port=free_port() if tcp else None)
-        write_private(cluster / "postgresql.conf", settings, account)
+        file = cluster / "postgresql.conf"
+        # Whoever knew the server that died looks for its successor at the same port.
+        port = free_port(written_port(file.read_text("utf-8"))) if tcp else None
+        write_private(file, server_settings(fsync=self.fsync, tcp_port=port), account)
         write_private(cluster / "pg_hba.conf", ACCESS_RULES, account)
         if self.folder.log.exists():
             self.folder.log.replace(self.folder.log.with_suffix(".log.1"))

@@ -1,5 +1,6 @@
 """The settings of the embedded server: modest, private, the same at every start."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def server_settings(*, fsync: bool, tcp_port: int | None) -> str:
     parts = ["# Written by Muniment at every start: changes made here are lost.\n", _LASTING]
     parts += [network, "" if fsync else _WITHOUT_SAFETY, _parallel_memory()]
     return "".join(parts)
+
+
+def written_port(settings: str) -> int:
+    """Read the TCP port out of such a file; 0 where it has none."""
+    tcp = re.search(r"^listen_addresses = '127\.0\.0\.1'\nport = (\d+)$", settings, re.MULTILINE)
+    return int(tcp[1]) if tcp else 0
 
 
 def _parallel_memory() -> str:

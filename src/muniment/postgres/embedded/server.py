@@ -61,6 +61,14 @@ class Server:
             return ServerState.READY
         return ServerState.STOPPING if file.status == "stopping" else ServerState.STARTING
 
+    def is_alive(self) -> bool:
+        """Tell whether the main process lives; takes no lock, so that anybody may ask at any time.
+
+        `observe` is for who holds the lifecycle lock: it would get in the way of a start.
+        """
+        file = self._pid_file()
+        return file is not None and _is_server_process(file.pid, self.folder.cluster)
+
     def address(self) -> Address:
         """Tell where a running server answers."""
         file = self._pid_file()

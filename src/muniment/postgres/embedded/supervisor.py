@@ -3,7 +3,7 @@
 Nothing is kept in memory that another process would need: who is attached and whether the
 server lives are locks held by the kernel (see `locks`), so a killed process leaves no wrong
 entry behind. A killed *last* process leaves the server running, until the next one that
-attaches and detaches.
+attaches and detaches. A killed server is started again by whoever is attached (`watch`).
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from muniment.postgres.embedded.passwords import Passwords, load_or_make_passwor
 from muniment.postgres.embedded.programs import tail
 from muniment.postgres.embedded.roles import DATABASE, OWNER, SERVING, WORKER, prepare_database
 from muniment.postgres.embedded.server import Server, ServerState
+from muniment.postgres.embedded.watch import keep_running
 
 _log = structlog.get_logger(__name__)
 _Result = TypeVar("_Result")
@@ -70,9 +71,15 @@ class EmbeddedPostgres:
         self._server = Server(self._folder)
         self._launch = Launch(self._folder, fsync=fsync, loopback=loopback)
         self._registration: int | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> EmbeddedUrls:
-        return await self.attach()
+        """Attach, and have the server started again whenever it dies before the block ends."""
+        urls = await self.attach()
+        watching = keep_running(self._server, partial(self._start_again, urls))
+        # Not in a task group, which would wrap what the block raises; the exit waits for it.
+        self._watching = asyncio.get_running_loop().create_task(watching)
+        return urls
 
     async def __aexit__(
         self,
@@ -80,7 +87,12 @@ class EmbeddedPostgres:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.detach()
+        try:
+            if self._watching is not None:
+                self._watching.cancel()
+                await asyncio.wait([self._watching])
+        finally:
+            await self.detach()
 
     async def attach(self) -> EmbeddedUrls:
         """Have the server run until this process detaches or dies; safe to call again.
@@ -104,6 +116,24 @@ class EmbeddedPostgres:
             return
         async with locked(self._folder.lifecycle_lock):
             await self._leave()
+
+    async def _start_again(self, urls: EmbeddedUrls) -> None:
+        """Have a server that died run again, where it ran; one that another process started does.
+
+        Under the lock of starts and stops, so that one of those who miss the server starts it.
+        """
+        with storage_errors(self._folder.root):
+            async with locked(self._folder.lifecycle_lock):
+                if not self._folder.cluster.exists():
+                    raise ServerFailedError(
+                        f"The database in {self._folder.root} is gone.",
+                        hint="Restore it, or start the product again with an empty one.",
+                    )
+                if await self._have_ready() != urls:
+                    raise ServerFailedError(
+                        "The embedded PostgreSQL answers at another port than before.",
+                        hint="Start the product again.",
+                    )
 
     async def _have_ready(self) -> EmbeddedUrls:
         passwords = await _in_thread(load_or_make_passwords, self._folder)
