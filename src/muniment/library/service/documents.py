@@ -89,9 +89,7 @@ class DocumentService:
         await self._keep_change(document)
         return view
 
-    async def delete(
-        self, principal: Principal, document_id: UUID, expected: IfMatch | None
-    ) -> None:
+    async def delete(self, principal: Principal, document_id: UUID, expected: IfMatch) -> None:
         """Delete a document: at commit nobody finds it any more, soon after nothing holds it."""
         view = await self._hold_editable(principal, document_id, expected)
         view.document.deleted_at = self._clock.now()
