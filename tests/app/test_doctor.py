@@ -1,3 +1,4 @@
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,9 +97,31 @@ class TestDoctor:
         found = await wrong_things(settings_of(urls, tmp_path))
         assert "lacks rights" in f"{found['policies and grants'].problem}"
 
-    async def test_a_folder_that_cannot_be_is_told(self, migrated: TestDatabase) -> None:
-        found = await wrong_things(settings_of(migrated.urls, Path("/proc/nowhere")))
-        assert "data folder" in found
+    @pytest.mark.parametrize("place", ["/proc/nowhere", "/etc/hostname"])
+    async def test_a_folder_that_cannot_be_is_told_once(
+        self, migrated: TestDatabase, place: str
+    ) -> None:
+        found = await wrong_things(settings_of(migrated.urls, Path(place)))
+        assert list(found) == ["data folder"]
+        assert f"The folder {place} cannot be made" in f"{found['data folder'].problem}"
+
+    async def test_a_store_that_keeps_nothing_is_told_in_a_sentence(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        (tmp_path / "originals").write_text("in the way")
+        found = await wrong_things(settings_of(migrated.urls, tmp_path))
+        problem = f"{found['store of originals'].problem}"
+        assert problem == f"The folder {tmp_path / 'originals'} cannot be made: File exists."
+
+    async def test_the_data_folder_is_closed_and_nothing_of_the_probe_stays(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "new"
+        found = await wrong_things(settings_of(migrated.urls, folder))
+        assert "store of originals" not in found
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "originals").stat().st_mode) == 0o700
+        assert list((folder / "originals").iterdir()) == []
 
 
 def database_name(address: SecretStr) -> str:

@@ -1,11 +1,14 @@
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from muniment.app.openapi import API_PREFIX
 from tests.support.callers import ADMIN, MEMBER, CallerSpec
 from tests.support.database import TestDatabase
 from tests.support.demo_app import create_demo_app
 from tests.support.problem_walk import (
+    assert_problem,
     assert_problems_everywhere,
     client_of,
     walk_routes,
@@ -34,3 +37,40 @@ class TestProduct:
             product.client(caller) as client,
         ):
             assert await assert_problems_everywhere(product.api, client) > 40
+
+
+class TestUnknownParameters:
+    async def test_are_refused_by_every_route_of_the_api(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        async with (
+            whole_product(migrated, tmp_path) as product,
+            product.client(CallerSpec("alice", (*MEMBER, *ADMIN))) as client,
+        ):
+            routes = [r for r in walk_routes(product.api) if r.path.startswith(API_PREFIX)]
+            for route in routes:
+                address = route.address(str(UUID(int=1)))
+                response = await client.request(min(route.methods), f"{address}?colour=red")
+                problem = assert_problem(response, 422)
+                assert problem["code"] == "unknown_parameter"
+                assert problem["errors"] == [
+                    {
+                        "in": "query",
+                        "name": "colour",
+                        "code": "unknown_parameter",
+                        "detail": "This parameter is not known here.",
+                    }
+                ]
+            assert len(routes) > 20
+
+    async def test_are_told_from_those_that_a_model_or_a_dependency_declares(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        async with (
+            whole_product(migrated, tmp_path) as product,
+            product.client(CallerSpec("alice", (*MEMBER, *ADMIN))) as client,
+        ):
+            known = {"status": "active", "q": "alice", "limit": "1"}
+            assert (await client.get("/api/v1/users", params=known)).status_code == 200
+            refused = await client.get("/api/v1/users", params={"subject": "alice"})
+            assert refused.json()["hint"] == "It knows cursor, limit, q, status."

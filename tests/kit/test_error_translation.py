@@ -34,7 +34,7 @@ class TestRefusalsOfTheFramework:
     @pytest.mark.parametrize(
         ("status", "code", "answered"),
         [
-            (400, "refused_request", 400),
+            (400, "malformed_request", 400),
             (403, "forbidden", 403),
             (404, "not_found", 404),
             (405, "method_not_allowed", 405),

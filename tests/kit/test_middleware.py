@@ -48,7 +48,7 @@ class TestObservation:
                 await client.get(NOTE, params={"token": "hunter2"})
         assert [entry["event"] for entry in entries] == ["request"]
         assert entries[0]["route"] == "/api/v1/notes/{note_id}"
-        assert entries[0]["status"] == 200
+        assert entries[0]["status"] == 422
         assert entries[0]["duration_ms"] > 0
         assert "hunter2" not in str(entries)
         assert str(KNOWN) not in str(entries)

@@ -72,6 +72,14 @@ class TestCreate:
         response = await alice.post(COLLECTIONS, json=body)
         assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
 
+    async def test_names_the_codes_to_who_writes_a_language_out(
+        self, alice: httpx2.AsyncClient
+    ) -> None:
+        response = await alice.post(COLLECTIONS, json={"name": "x", "language": "klingon"})
+        [fault] = response.json()["errors"]
+        assert fault["pointer"] == "/language"
+        assert fault["detail"] == "write the language as a code of ISO 639-1, such as en"
+
     async def test_makes_one_for_each_idempotency_key(self, alice: httpx2.AsyncClient) -> None:
         headers = {"Idempotency-Key": "make-1"}
         answers = [

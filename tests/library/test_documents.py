@@ -205,17 +205,18 @@ class TestDelete:
         self, alice: httpx2.AsyncClient, collection: str, document: str, database: TestDatabase
     ) -> None:
         path = f"{DOCUMENTS}/{document}"
-        assert (await alice.delete(path)).status_code == 204
+        assert (await alice.delete(path, headers={"If-Match": "*"})).status_code == 204
         for gone in (path, f"{path}/text", f"{path}/content", f"{path}/versions"):
             assert (await alice.get(gone)).status_code == 404
         assert (await alice.get(f"{COLLECTIONS}/{collection}/documents")).json()["items"] == []
         assert (await jobs_of(database))[-1] == ("purge_document", document)
         assert await add(alice, collection) != document
 
-    async def test_checks_a_tag_that_is_sent(
+    async def test_needs_the_revision_that_was_seen(
         self, alice: httpx2.AsyncClient, document: str
     ) -> None:
         path = f"{DOCUMENTS}/{document}"
+        assert (await alice.delete(path)).status_code == 428
         assert (await alice.delete(path, headers={"If-Match": '"old.1"'})).status_code == 412
 
 
@@ -341,7 +342,7 @@ class TestEvents:
     ) -> None:
         async def delete() -> None:
             await asyncio.sleep(0.1)
-            await alice.delete(f"{DOCUMENTS}/{document}")
+            await alice.delete(f"{DOCUMENTS}/{document}", headers={"If-Match": "*"})
 
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             group.create_task(delete())

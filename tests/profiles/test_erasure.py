@@ -90,21 +90,21 @@ class TestErasedUser:
         self, root: httpx2.AsyncClient, bobs: Arrangement, bob: str, name: str
     ) -> None:
         collection_id = await bobs.collection(**{name: "owner", "role_auditor": "reader"})
-        assert (await root.delete(bob)).status_code == 204
+        assert (await root.delete(bob, headers={"If-Match": "*"})).status_code == 204
         assert await bobs.grants(collection_id) == {"role:admin": "owner", "role:auditor": "reader"}
 
     async def test_leaves_shared_collections_to_their_other_owners(
         self, root: httpx2.AsyncClient, bobs: Arrangement, bob: str
     ) -> None:
         collection_id = await bobs.collection(bob="owner", role_auditor="owner")
-        await root.delete(bob)
+        await root.delete(bob, headers={"If-Match": "*"})
         assert await bobs.grants(collection_id) == {"role:auditor": "owner"}
 
     async def test_takes_no_ownership_where_there_was_none(
         self, root: httpx2.AsyncClient, bobs: Arrangement, bob: str
     ) -> None:
         collection_id = await bobs.collection(bob="reader", everyone="editor")
-        await root.delete(bob)
+        await root.delete(bob, headers={"If-Match": "*"})
         assert await bobs.grants(collection_id) == {"everyone": "editor"}
 
     async def test_stands_in_no_access_rule_any_more(
@@ -112,7 +112,7 @@ class TestErasedUser:
     ) -> None:
         collection_id = await bobs.collection(bob="owner")
         document_id = await bobs.document(collection_id, BY_NAME, "group:/eng")
-        await root.delete(bob)
+        await root.delete(bob, headers={"If-Match": "*"})
         async with database.owner.connect() as connection:
             statement = select(Document.rule, Document.rule_principals, Document.acl)
             row = (await connection.execute(statement.where(Document.id == document_id))).one()

@@ -347,12 +347,23 @@ class TestEraseUser:
         bob = client_of("bob")
         path = await path_of(bob)
         await patch(bob, ME, {"display_name": "Bob"})
-        assert (await admin.delete(path)).status_code == 204
+        assert (await admin.delete(path, headers={"If-Match": "*"})).status_code == 204
         assert (await admin.get(path)).status_code == 404
-        assert (await admin.delete(path)).status_code == 404
+        assert (await admin.delete(path, headers={"If-Match": "*"})).status_code == 404
         async with database.owner.connect() as connection:
             left = await connection.execute(text("select a, p from account a, profile p"))
             assert "bob" not in str(left.all()).lower()
+
+    async def test_needs_the_revision_that_was_seen(
+        self, admin: httpx2.AsyncClient, client_of: ClientMaker
+    ) -> None:
+        path = await path_of(client_of("bob"))
+        seen = (await admin.get(path)).headers["ETag"]
+        await disable(admin, path)
+        assert (await admin.delete(path)).status_code == 428
+        assert (await admin.delete(path, headers={"If-Match": seen})).status_code == 412
+        seen = (await admin.get(path)).headers["ETag"]
+        assert (await admin.delete(path, headers={"If-Match": seen})).status_code == 204
 
     async def test_makes_who_comes_back_a_new_user(
         self, admin: httpx2.AsyncClient, client_of: ClientMaker
@@ -360,11 +371,11 @@ class TestEraseUser:
         bob = client_of("bob")
         path = await path_of(bob)
         await patch(bob, ME, {"display_name": "Bob"})
-        await admin.delete(path)
+        await admin.delete(path, headers={"If-Match": "*"})
         assert (await bob.get(ME)).json()["display_name"] is None
         assert await path_of(bob) != path
 
     async def test_does_not_let_admins_erase_themselves(self, admin: httpx2.AsyncClient) -> None:
-        response = await admin.delete(await path_of(admin))
+        response = await admin.delete(await path_of(admin), headers={"If-Match": "*"})
         assert response.status_code == 409
         assert (await admin.get(ME)).status_code == 200

@@ -112,6 +112,29 @@ class TestSearchPassages:
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
 
+    @pytest.mark.parametrize(
+        ("wanted", "pointers"),
+        [
+            ({"type": "eq", "key": "a b", "value": 1}, ["/filter/key"]),
+            ({"type": "eq", "key": "a", "value": {}}, ["/filter/value"]),
+            ({"type": "and", "filters": []}, ["/filter/filters"]),
+            (
+                {"type": "or", "filters": [{"type": "in", "key": "a", "value": [1, None]}]},
+                ["/filter/filters/0/value/1"],
+            ),
+        ],
+    )
+    async def test_points_into_the_filter_that_was_sent(
+        self,
+        asking: ASGIApp,
+        local_issuer: LocalIssuer,
+        wanted: dict[str, object],
+        pointers: list[str],
+    ) -> None:
+        async with make_client(asking, local_issuer, CallerSpec()) as client:
+            answer = await client.post(SEARCH, json={"query": "x", "filter": wanted})
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
+
     @pytest.mark.parametrize("rerank", [True, False, None])
     async def test_reranking_may_be_asked_for(
         self, asking: ASGIApp, local_issuer: LocalIssuer, *, rerank: bool | None

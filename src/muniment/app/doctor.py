@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from muniment.app.database import database_addresses, ensure_owner, ensure_walls
+from muniment.app.folder import make_data_folder
 from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
@@ -56,6 +58,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield await _look("data folder", lambda: _check_folder(settings))
     yield await _look("embedding model", lambda: _check_embedder(settings))
     yield await _look("parsers", lambda: _check_parsers(settings))
+    if not await asyncio.to_thread(settings.data_dir.is_dir):
+        return
     yield await _look("store of originals", lambda: _check_originals(settings))
     async with AsyncExitStack() as stack:
         try:
@@ -140,7 +144,7 @@ async def _check_settings(settings: Settings) -> None:
 async def _check_folder(settings: Settings) -> None:
     folder = settings.data_dir
     try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_data_folder, folder)
         usage = await asyncio.to_thread(shutil.disk_usage, folder)
     except OSError as error:
         raise ConfigurationError(
@@ -173,9 +177,20 @@ async def _check_parsers(settings: Settings) -> None:
 
 async def _check_originals(settings: Settings) -> None:
     folder = settings.data_dir / "originals"
-    originals = load_plugin(ORIGINALS, "filesystem", {"root": str(folder)})
-    stored = await originals.put(originals.new_key(), _probe(), max_bytes=16)
-    await originals.delete(stored.key)
+    await asyncio.to_thread(make_data_folder, folder)
+    try:
+        # A folder of its own, so that nothing of the probe stays beside the originals.
+        root = await asyncio.to_thread(tempfile.mkdtemp, dir=folder, prefix=".probe-")
+        try:
+            originals = load_plugin(ORIGINALS, "filesystem", {"root": root})
+            await originals.put(originals.new_key(), _probe(), max_bytes=16)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, root)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Nothing can be kept in {folder}: {error.strerror}.",
+            hint="Look whose it is, or choose another data folder with --data-dir.",
+        ) from error
 
 
 async def _probe() -> AsyncIterator[bytes]:

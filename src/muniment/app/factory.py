@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
@@ -21,6 +21,7 @@ from muniment.kit.middleware import (
     RequestIdMiddleware,
     SecurityHeadersMiddleware,
 )
+from muniment.kit.parameters import refuse_unknown_parameters
 from muniment.kit.problems import add_problem_rendering
 from muniment.kit.route_templates import RouteTemplates
 
@@ -60,7 +61,9 @@ def create_app(
     )
     add_problem_rendering(app)
     for router in routers:
-        app.include_router(router, prefix=API_PREFIX)
+        app.include_router(
+            router, prefix=API_PREFIX, dependencies=[Depends(refuse_unknown_parameters)]
+        )
     app.include_router(create_operations_router(readiness or Readiness(), registry))
     if settings.server.docs:
         app.include_router(create_docs_router())

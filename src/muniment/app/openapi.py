@@ -17,6 +17,7 @@ from muniment.kit.errors import (
     UnavailableError,
     UnsupportedMediaTypeError,
 )
+from muniment.kit.parameters import UnknownParameterError
 from muniment.kit.problem_document import PROBLEM_MEDIA_TYPE, Problem
 from muniment.kit.problems import problem_responses
 
@@ -104,7 +105,7 @@ def _document_errors(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "application/json" in responses.get("422", {}).get("content", {}):
         del responses["422"]
-    errors: list[type[MunimentError]] = [InternalError, UnavailableError]
+    errors: list[type[MunimentError]] = [InternalError, UnavailableError, UnknownParameterError]
     if operation.get("parameters") or "requestBody" in operation:
         errors.append(InvalidInputError)
     if "requestBody" in operation:

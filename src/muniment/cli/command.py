@@ -27,6 +27,7 @@ from muniment.kit.errors import ConfigurationError, MunimentError
 from muniment.kit.logging import configure_logging
 from muniment.kit.operational import find_operational_rule
 from muniment.kit.problem_document import make_problem
+from muniment.kit.validation_faults import plain_message
 
 DEFAULT_USER = "owner"
 _WRONG_USAGE = frozenset({400, 422})
@@ -130,7 +131,7 @@ def request_of(kind: type[RequestT], what: str, **fields: object) -> RequestT:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"]
+        reason = plain_message(error.errors(include_url=False)[0]["msg"])
         raise UsageError(f"{what} cannot be accepted: {reason}.") from error
 
 

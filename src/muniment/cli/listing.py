@@ -19,6 +19,7 @@ from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
 from muniment.cli.terminal import line, print_json
 from muniment.kit.clock import SystemClock
+from muniment.kit.etag import ANY_REVISION
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.documents import DocumentCriteria, DocumentView
 from muniment.library.service.documents import DocumentService
@@ -69,7 +70,7 @@ async def remove_document(
 ) -> None:
     """Delete a document: nobody finds it any more, and soon nothing of it is left."""
     async with open_product(place) as product, session_of(product) as session:
-        await _service(product, session).delete(product.principal, document, None)
+        await _service(product, session).delete(product.principal, document, ANY_REVISION)
     typer.echo(f"deleted {document}")
 
 

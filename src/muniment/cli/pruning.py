@@ -17,6 +17,7 @@ from muniment.cli.files import holds_files
 from muniment.cli.product import Product
 from muniment.kit.clock import SystemClock
 from muniment.kit.errors import MunimentError
+from muniment.kit.etag import ANY_REVISION
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.documents import DocumentCriteria
 from muniment.library.service.documents import DocumentService
@@ -91,7 +92,7 @@ async def prune(
     for document in gone:
         async with session_of(product) as session:
             service = DocumentService(session, product.settings.identity.attributes, SystemClock())
-            await service.delete(product.principal, document.document_id, None)
+            await service.delete(product.principal, document.document_id, ANY_REVISION)
     return len(gone)
 
 

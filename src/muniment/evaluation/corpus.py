@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.evaluation.dataset import CorpusDocument
 from muniment.evaluation.repository import CorpusRepository
 from muniment.identity.principal import Principal
-from muniment.kit.etag import IfMatch
+from muniment.kit.etag import ANY_REVISION
 from muniment.library.repository.documents import UNFINISHED
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
@@ -66,9 +66,7 @@ class EvaluationCorpus:
             yield FilledCorpus(collection_id, ids, failed)
         finally:
             async with self._session(principal) as session:
-                await CollectionService(session).delete(
-                    principal, collection_id, IfMatch.parse("*")
-                )
+                await CollectionService(session).delete(principal, collection_id, ANY_REVISION)
             await self._work_off()
 
     async def _register(

@@ -25,9 +25,9 @@ from muniment.kit.errors import (
     RefusedRequestError,
     UnavailableError,
     UnsupportedMediaTypeError,
-    json_pointer,
 )
 from muniment.kit.operational import find_operational_rule
+from muniment.kit.validation_faults import body_problems, plain_message
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +39,8 @@ _PLACES: Mapping[str, Place] = {
     "cookie": "cookie",
 }
 _BY_STATUS: Mapping[int, tuple[type[MunimentError], str]] = {
+    # What the framework says when a body breaks its parser, JSON that is nested too deep above all.
+    400: (MalformedRequestError, "The body cannot be read."),
     403: (ForbiddenError, "This is not allowed."),
     404: (NotFoundError, "Nothing is found at this address."),
     405: (MethodNotAllowedError, "This address does not know that verb."),
@@ -84,11 +86,12 @@ def _translate_validation(error: RequestValidationError) -> MunimentError:
             "This address reads JSON.",
             hint="Send it with the header Content-Type: application/json.",
         )
+    problems = _field_problems(faults, error.body)
     return InvalidInputError(
         "The request has a value that cannot be accepted."
-        if len(faults) == 1
-        else f"The request has {len(faults)} values that cannot be accepted.",
-        errors=tuple(_field_problem(fault["loc"], fault["type"], fault["msg"]) for fault in faults),
+        if len(problems) == 1
+        else f"The request has {len(problems)} values that cannot be accepted.",
+        errors=tuple(problems),
     )
 
 
@@ -102,8 +105,26 @@ def _malformed_json(faults: Sequence[Mapping[str, object]]) -> MunimentError:
     return MalformedRequestError("The body is not valid JSON.", errors=(item,))
 
 
-def _field_problem(location: Sequence[str | int], code: str, message: str) -> FieldProblem:
-    place = _PLACES.get(str(location[0]), "body")
-    rest = location[1:]
-    where = json_pointer(*rest) if place == "body" else ".".join(map(str, rest))
-    return FieldProblem(place, where, code, message)
+def _field_problems(faults: Sequence[Mapping[str, object]], body: object) -> list[FieldProblem]:
+    in_body = [fault for fault in faults if _place_of(fault) == "body"]
+    elsewhere = [fault for fault in faults if _place_of(fault) != "body"]
+    told = [
+        FieldProblem(
+            _place_of(fault),
+            ".".join(map(str, _location(fault)[1:])),
+            str(fault["type"]),
+            plain_message(str(fault["msg"])),
+        )
+        for fault in elsewhere
+    ]
+    inner = [{**fault, "loc": _location(fault)[1:]} for fault in in_body]
+    return [*told, *body_problems(inner, body)]
+
+
+def _place_of(fault: Mapping[str, object]) -> Place:
+    return _PLACES.get(str(_location(fault)[0]), "body")
+
+
+def _location(fault: Mapping[str, object]) -> tuple[object, ...]:
+    location = fault.get("loc")
+    return location if isinstance(location, tuple) and location else ("body",)

@@ -6,6 +6,7 @@ it was based on in `If-Match`; without one it is refused (RFC 6585), so nobody f
 
 import re
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from muniment.kit.errors import FieldProblem, MalformedRequestError, MunimentError
@@ -54,7 +55,7 @@ class IfMatch:
                 hint="Send the ETag of the object as you last read it, or If-Match: *.",
             )
         if header.strip() == "*":
-            return cls(frozenset(), matches_any=True)
+            return ANY_REVISION
         if not _TAG_LIST.fullmatch(header):
             fault = FieldProblem("header", "If-Match", "malformed_etag", "Not a list of tags.")
             raise MalformedRequestError(
@@ -72,3 +73,7 @@ class IfMatch:
                 "The object has changed since you read it.",
                 hint="Read it again, apply your change to what you find and send the new ETag.",
             )
+
+
+ANY_REVISION: Final = IfMatch(frozenset(), matches_any=True)
+"""For whoever changes an object whatever it has become: `If-Match: *`."""

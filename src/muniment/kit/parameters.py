@@ -1,14 +1,23 @@
 """What handlers take from the request in the same way everywhere, as `Annotated` aliases."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Query
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Depends as DependsMarker
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from muniment.kit.errors import FieldProblem, InvalidInputError
 from muniment.kit.etag import IfMatch
 from muniment.kit.middleware import BODY_LIMIT_KEY
 from muniment.kit.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageRequest
+
+_LONGEST_SHOWN = 64
+_MOST_SHOWN = 16
+"""What a refusal repeats of what the caller has sent."""
 
 
 async def _read_page_request(
@@ -53,3 +62,43 @@ def body_limit(max_bytes: int) -> DependsMarker:
         request.scope[BODY_LIMIT_KEY] = max_bytes
 
     return DependsMarker(raise_limit)
+
+
+class UnknownParameterError(InvalidInputError):
+    """The address has a query parameter that the route does not know, maybe one misspelt."""
+
+    code = "unknown_parameter"
+    title = "A query parameter is not known"
+
+    def __init__(self, unknown: list[str], known: list[str]) -> None:
+        super().__init__(
+            f"This address does not know the query parameter {', '.join(unknown)}.",
+            hint=f"It knows {', '.join(known)}." if known else "It takes no query parameters.",
+            errors=tuple(
+                FieldProblem("query", name, self.code, "This parameter is not known here.")
+                for name in unknown
+            ),
+        )
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse a parameter that no route reads: a filter that is ignored answers another question.
+
+    Put into the `dependencies` of a router. Raises UnknownParameterError.
+    """
+    route = request.scope.get("route")
+    if not request.query_params or not isinstance(route, APIRoute):
+        return
+    asked = Dependant(
+        query_params=[field for each in _with_inner(route.dependant) for field in each.query_params]
+    )
+    known = {field.alias for field in get_flat_params(asked)}
+    unknown = sorted({name[:_LONGEST_SHOWN] for name in request.query_params if name not in known})
+    if unknown:
+        raise UnknownParameterError(unknown[:_MOST_SHOWN], sorted(known))
+
+
+def _with_inner(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for inner in dependant.dependencies:
+        yield from _with_inner(inner)

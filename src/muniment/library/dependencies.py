@@ -12,7 +12,6 @@ from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import SystemClock
-from muniment.kit.etag import IfMatch
 from muniment.kit.middleware import BODY_LIMIT_KEY
 from muniment.kit.state import from_state
 from muniment.library.errors import MalformedUploadError
@@ -100,19 +99,6 @@ async def _criteria(
 
 Criteria = Annotated[DocumentCriteria, Depends(_criteria)]
 """Which documents of a list are asked for."""
-
-
-async def _optional_if_match(
-    if_match: Annotated[
-        str | None,
-        Header(alias="If-Match", description="The ETag of the document as last read; optional."),
-    ] = None,
-) -> IfMatch | None:
-    return None if if_match is None else IfMatch.parse(if_match)
-
-
-OptionalRevision = Annotated[IfMatch | None, Depends(_optional_if_match)]
-"""An `If-Match` that is checked where it is sent."""
 
 
 async def _upload_body(

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     ValidationError,
 )
@@ -21,6 +22,7 @@ from sqlalchemy import ColumnElement, and_, column, false, func, literal, not_, 
 from sqlalchemy.dialects.postgresql import JSONB
 
 from muniment.kit.errors import FieldProblem, InvalidInputError
+from muniment.kit.validation_faults import body_problems
 from muniment.library.metadata import (
     MetadataJson,
     MetadataKey,
@@ -108,6 +110,7 @@ MetadataFilter = Annotated[FilterPart, BeforeValidator(_bounded)]
 """A filter as callers write it."""
 
 CombinedFilter.model_rebuild()
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _FILTER: TypeAdapter[FilterPart] = TypeAdapter(MetadataFilter)
 
 
@@ -123,11 +126,20 @@ def read_filter(text: str) -> FilterPart:
     try:
         return _FILTER.validate_json(text)
     except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
         faults = tuple(
-            FieldProblem("query", "filter", fault["type"], fault["msg"])
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+            FieldProblem("query", "filter", fault.code, f"{fault.where} {fault.detail}".strip())
+            for fault in body_problems(found, _sent(text))
         )
         raise InvalidFilterError("The filter cannot be accepted.", errors=faults) from None
+
+
+def _sent(text: str) -> JsonValue:
+    """Read a filter as the JSON that it is; nothing where it is none."""
+    try:
+        return _JSON.validate_json(text)
+    except ValidationError:
+        return None
 
 
 def metadata_predicate(part: FilterPart) -> ColumnElement[bool]:

@@ -145,8 +145,16 @@ async def update_user(
     "/{user_id}",
     summary="Erase a user",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(*GUARD_ERRORS, UserNotFoundError, OwnAccountError),
+    responses=problem_responses(
+        *GUARD_ERRORS,
+        UserNotFoundError,
+        OwnAccountError,
+        PreconditionRequiredError,
+        PreconditionFailedError,
+    ),
 )
-async def erase_user(principal: CanManageUsers, user_id: UserId, users: Users) -> None:
+async def erase_user(
+    principal: CanManageUsers, user_id: UserId, expected: ExpectedRevision, users: Users
+) -> None:
     """Erase a user's personal data for good; collections that only they own pass to the admins."""
-    await users.erase(principal, user_id)
+    await users.erase(principal, user_id, expected)

@@ -71,9 +71,10 @@ class UserService:
             await self._users.revise(user_id)
         return await self.read(user_id)
 
-    async def erase(self, principal: Principal, user_id: UUID) -> None:
+    async def erase(self, principal: Principal, user_id: UUID, expected: IfMatch) -> None:
         """Take all personal data of a user away, for good. Raises UserNotFoundError."""
         _ensure_other(principal, user_id)
+        await self._get_for_update(user_id, expected)
         if not await self._users.erase(user_id):
             raise UserNotFoundError
 

@@ -40,6 +40,11 @@ class TestFiles:
         folders = [file.parent, file.parent.parent, tmp_path / "originals"]
         assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
 
+    async def test_open_no_folder_that_they_make_above(self, tmp_path: Path) -> None:
+        originals = FilesystemOriginals(tmp_path / "data" / "originals")
+        await originals.put(originals.new_key(), stream(b"secret"), max_bytes=10)
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
     async def test_are_spread_over_folders(
         self, originals: FilesystemOriginals, tmp_path: Path
     ) -> None:

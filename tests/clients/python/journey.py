@@ -95,7 +95,8 @@ def main(address: str, token: str) -> None:
         ).text
         assert citation.quote == text[citation.start : citation.end], citation
 
-    assert delete_document.sync_detailed(document.id, client=client).status_code == 204
+    deleted = delete_document.sync_detailed(document.id, client=client, if_match="*")
+    assert deleted.status_code == 204
     gone = expect(Problem, read_document.sync(document.id, client=client))
     assert (gone.status, gone.code) == (404, "document_not_found"), gone
     emptied = delete_collection.sync_detailed(

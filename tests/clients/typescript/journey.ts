@@ -88,7 +88,9 @@ for (const { document_id, version, start, end, quote } of answer.citations) {
   assert.equal(slice(text, start, end), quote);
 }
 
-const deleted = await client.DELETE("/api/v1/documents/{document_id}", { params: { path } });
+const deleted = await client.DELETE("/api/v1/documents/{document_id}", {
+  params: { path, header: { "If-Match": "*" } },
+});
 assert.equal(deleted.response.status, 204);
 const gone = await client.GET("/api/v1/documents/{document_id}", { params: { path } });
 assert.equal(gone.error?.status, 404);

@@ -64,7 +64,7 @@ class FilesystemOriginals:
         Raises OriginalTooLargeError, OriginalsFullError, and OriginalMissingError if it was
         deleted while it came.
         """
-        incoming = _Incoming(self._path(key), self._root)
+        incoming = _Incoming(self._path(key))
         try:
             await _full_told(incoming.open)
             stored = await _receive(incoming, key, _blocks(chunks), max_bytes)
@@ -109,9 +109,8 @@ class _Incoming:
     A thread may still be writing when its request is cancelled, so each step holds a lock.
     """
 
-    def __init__(self, final: Path, root: Path) -> None:
+    def __init__(self, final: Path) -> None:
         self._final = final
-        self._root = root
         self._temporary = _unfinished(final)
         self._descriptor: int | None = None
         self._is_discarded = False
@@ -125,7 +124,7 @@ class _Incoming:
         with self._lock:
             if self._is_discarded:
                 return
-            _make_folders(self._final.parent, self._root)
+            _make_folders(self._final.parent)
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._temporary, flags, 0o600)
 
@@ -215,14 +214,12 @@ async def _full_told(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         ) from error
 
 
-def _make_folders(folder: Path, root: Path) -> None:
+def _make_folders(folder: Path) -> None:
+    """Make what is missing, each folder for its owner alone: `parents` of mkdir would not."""
     if folder.is_dir():
         return
-    if folder != root:
-        _make_folders(folder.parent, root)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    else:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
     _sync_folder(folder.parent)
 
 

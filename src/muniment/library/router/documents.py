@@ -16,7 +16,6 @@ from muniment.library.dependencies import (
     CanWriteDocuments,
     Criteria,
     Documents,
-    OptionalRevision,
 )
 from muniment.library.errors import (
     CollectionNotFoundError,
@@ -94,13 +93,13 @@ async def change_document(
     "/documents/{document_id}",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Delete a document",
-    responses=problem_responses(*EDIT_ERRORS, PreconditionFailedError),
+    responses=problem_responses(*EDIT_ERRORS, PreconditionRequiredError, PreconditionFailedError),
 )
 async def delete_document(
     document_id: DocumentId,
     principal: CanWriteDocuments,
     documents: Documents,
-    expected: OptionalRevision,
+    expected: ExpectedRevision,
 ) -> None:
     """Delete a document: from the answer on nobody finds it."""
     await documents.delete(principal, document_id, expected)

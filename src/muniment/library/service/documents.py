@@ -3,15 +3,16 @@
 from itertools import pairwise
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
 from muniment.kit.clock import Clock
-from muniment.kit.errors import FieldProblem, InvalidInputError, json_pointer
+from muniment.kit.errors import InvalidInputError
 from muniment.kit.etag import IfMatch, make_etag
 from muniment.kit.merge_patch import merge_patch
 from muniment.kit.pagination import Page, PageRequest
+from muniment.kit.validation_faults import body_problems
 from muniment.library.access_rules import AccessRule
 from muniment.library.errors import (
     CollectionNotFoundError,
@@ -85,13 +86,11 @@ class DocumentService:
             try:
                 document.meta = METADATA.validate_python(merged)
             except ValidationError as error:
-                raise _metadata_fault(error) from None
+                raise _metadata_fault(error, merged) from None
         await self._keep_change(document)
         return view
 
-    async def delete(
-        self, principal: Principal, document_id: UUID, expected: IfMatch | None
-    ) -> None:
+    async def delete(self, principal: Principal, document_id: UUID, expected: IfMatch) -> None:
         """Delete a document: at commit nobody finds it any more, soon after nothing holds it."""
         view = await self._hold_editable(principal, document_id, expected)
         view.document.deleted_at = self._clock.now()
@@ -213,14 +212,7 @@ def page_spans(starts: list[int], length: int) -> list[PageSpan]:
     ]
 
 
-def _metadata_fault(error: ValidationError) -> InvalidInputError:
-    faults = tuple(
-        FieldProblem(
-            "body",
-            json_pointer("metadata", *fault["loc"][:1]),
-            fault["type"],
-            fault["msg"],
-        )
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    )
+def _metadata_fault(error: ValidationError, merged: JsonValue) -> InvalidInputError:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    faults = body_problems(found, merged, ("metadata",))
     return InvalidInputError("The metadata cannot be accepted.", errors=faults)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from muniment.kit.errors import FieldProblem, json_pointer
+from muniment.kit.validation_faults import body_problems
 from muniment.library.access_rules import AccessRule
 from muniment.library.errors import (
     EmptyFileError,
@@ -22,13 +22,15 @@ from muniment.library.service.access import AttributeTypes, require_usable
 from muniment.library.service.intake import Deposit
 from muniment.library.service.registration import NewUpload
 from muniment.library.settings import UploadSettings
-from muniment.ports.media_types import HEAD_BYTES, media_type_for
+from muniment.ports.media_types import HEAD_BYTES, UNKNOWN, media_type_for
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
 
 MAX_FIELD_BYTES: Final = 64 * 1024
+_LONGEST_TYPE: Final = 100
 _FIELDS: Final = ("access", "metadata", "uri")
 _RULE: TypeAdapter[AccessRule | None] = TypeAdapter(AccessRule | None)
 _METADATA_OR_NONE: TypeAdapter[MetadataJson | None] = TypeAdapter(MetadataJson | None)
+_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _NAME: TypeAdapter[str] = TypeAdapter(DocumentName)
 _URI: TypeAdapter[str] = TypeAdapter(DocumentUri)
 
@@ -130,8 +132,17 @@ class UploadFormReader:
             raise EmptyFileError(name)
         media_type = media_type_for(name, head.content_type, start[:HEAD_BYTES])
         if media_type not in self._media_types:
-            raise UnsupportedDocumentError(name, media_type, self._media_types)
+            told = self._told_type(media_type, head.content_type)
+            raise UnsupportedDocumentError(name, told, self._media_types)
         return ReceivedFile(name, media_type, await self._store(name, start, content))
+
+    def _told_type(self, found: str, content_type: str | None) -> str:
+        """Name the type of a file that is not read: what the client said, where bytes say nothing.
+
+        A type that is read cannot be the reason.
+        """
+        said = _sent_type(content_type)
+        return found if found != UNKNOWN or said in self._media_types else said
 
     async def _store(self, name: str, start: bytes, rest: AsyncIterator[bytes]) -> StoredOriginal:
         try:
@@ -166,7 +177,7 @@ class UploadFormReader:
             else:
                 form.uri = _URI.validate_python(content.decode())
         except ValidationError as error:
-            raise _field_error(name, error) from None
+            raise _field_error(name, content, error) from None
         except UnicodeDecodeError:
             raise InvalidUploadError(name, "not_utf8", f"{name} is not UTF-8 text.") from None
         if name == "access" and form.access is not None:
@@ -189,22 +200,29 @@ def read_name(filename: str | None) -> str:
     return checked
 
 
+def _sent_type(content_type: str | None) -> str:
+    """Give the type that the client said, if it can be shown."""
+    said = (content_type or "").partition(";")[0].strip()[:_LONGEST_TYPE]
+    return said if said.isascii() and said.isprintable() and said else UNKNOWN
+
+
 def _read_metadata(content: bytes) -> MetadataJson | None:
     # `null` says nothing, as an absent field does.
     return None if content.strip() == b"null" else METADATA.validate_json(content)
 
 
-def _field_error(name: str, error: ValidationError) -> InvalidUploadFieldError:
-    faults = tuple(
-        FieldProblem(
-            "body",
-            json_pointer(name, *fault["loc"]),
-            fault["type"],
-            fault["msg"],
-        )
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    )
+def _field_error(name: str, content: bytes, error: ValidationError) -> InvalidUploadFieldError:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    faults = body_problems(found, _sent(content), (name,))
     return InvalidUploadFieldError(f"The field {name} cannot be accepted.", errors=faults)
+
+
+def _sent(content: bytes) -> JsonValue:
+    """Read a field once more, as the JSON that it is; nothing where it is none."""
+    try:
+        return _JSON.validate_json(content)
+    except ValidationError:
+        return None
 
 
 async def _counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
