@@ -36,7 +36,10 @@ async def prepare_server(superuser: str) -> dict[str, str]:
     await connection.close()
     base = make_url(superuser).set(database="customer")
     connection = await asyncpg.connect(base.render_as_string(hide_password=False))
-    await connection.execute("create extension vector; grant create on schema public to own")
+    await connection.execute(
+        "create extension vector; grant create on schema public to own;"
+        " revoke temporary on database customer from public"
+    )
     await connection.close()
     return {
         f"MUNIMENT_DATABASE__{name}": base.set(

@@ -1,12 +1,10 @@
 """The trigger on documents, and the functions that run with the rights of the owner."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from muniment.postgres.unit_of_work import Scope
 from tests.postgres.town import READER, Town
@@ -86,15 +84,14 @@ class TestSignIn:
         assert await self.sign_in(town, *values) == []
 
     async def test_is_not_fooled_by_a_temporary_table(self, town: Town) -> None:
-        async with town.database.serving.begin(None) as session:
-            with suppress(DBAPIError):
-                async with session.begin_nested():
-                    await session.execute(text("create temp table account (like public.account)"))
+        database = town.database
+        async with database.temporary_tables(), database.serving.begin(None) as session:
+            await session.execute(text("create temp table account (like public.account)"))
             found = await session.execute(
                 text("select * from muniment_sign_in('https://issuer', 'subject', 'tenant-1')")
             )
             assert len(found.all()) == 1
-            await session.execute(text("drop table if exists pg_temp.account"))
+            await session.execute(text("drop table pg_temp.account"))
 
 
 class TestErasure:

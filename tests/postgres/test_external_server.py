@@ -39,7 +39,10 @@ async def external(
     await as_superuser("create database customer owner own")
     base = make_url(cluster.superuser.get_secret_value()).set(database="customer")
     connection = await asyncpg.connect(base.render_as_string(hide_password=False))
-    await connection.execute("create extension vector; grant create on schema public to own")
+    await connection.execute(
+        "create extension vector; grant create on schema public to own;"
+        " revoke temporary on database customer from public"
+    )
     await connection.close()
     own, app, job = (
         SecretStr(

@@ -89,7 +89,23 @@ class TestMightyRoles:
         assert [problem.detail for problem in found] == [
             f"The role {OWNER} owns tables: row-level security does not bind it.",
             f"The role {OWNER} may create objects in the schema public, beside the tables.",
+            f"The role {OWNER} may create temporary tables, which are found before the real ones.",
         ]
+
+    async def test_that_may_make_temporary_tables_are_told(
+        self, database: TestDatabase, as_superuser: Superuser, odd: str
+    ) -> None:
+        name = make_url(database.urls.serving.get_secret_value()).database
+        await as_superuser(f'grant temporary on database "{name}" to odd')
+        try:
+            found = await problems(database, odd)
+        finally:
+            await as_superuser(f'revoke temporary on database "{name}" from odd')
+
+        assert [problem.detail for problem in found] == [
+            "The role odd may create temporary tables, which are found before the real ones."
+        ]
+        assert found[0].hint == f"Run: REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC, odd"
 
     async def test_are_refused_with_the_first_problem(self, database: TestDatabase) -> None:
         async with signed_in(database.urls.owner) as connection:

@@ -46,6 +46,22 @@ class TestDatabase:
             for name in orphans.scalars():
                 await connection.execute(text(f'drop index "{name}"'))
 
+    @asynccontextmanager
+    async def temporary_tables(self) -> AsyncIterator[None]:
+        """Let the serving role make temporary tables, which it may not otherwise."""
+        url = engine_url(self.urls.serving)
+        async with self.owner.begin() as connection:
+            await connection.execute(
+                text(f'grant temporary on database "{url.database}" to {url.username}')
+            )
+        try:
+            yield
+        finally:
+            async with self.owner.begin() as connection:
+                await connection.execute(
+                    text(f'revoke temporary on database "{url.database}" from {url.username}')
+                )
+
 
 def walls_of(urls: DatabaseUrls) -> Walls:
     page = importlib.resources.files("muniment.app").joinpath("walls.sql").read_text("utf-8")
@@ -74,6 +90,7 @@ async def create_database(cluster: EmbeddedUrls, name: str) -> DatabaseUrls:
     try:
         await connection.execute(
             "create extension vector; revoke all on schema public from public;"
+            f' revoke temporary on database "{name}" from public;'
             " grant usage, create on schema public to muniment_owner;"
             " grant usage on schema public to muniment_serving, muniment_worker"
         )

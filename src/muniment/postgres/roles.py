@@ -27,7 +27,9 @@ _LOOK = text(
             select from pg_roles w
             where w.rolname = :worker and w.oid <> r.oid and pg_has_role(r.oid, w.oid, 'member')
         ) as is_member_of_worker,
-        has_schema_privilege(r.oid, 'public', 'create') as may_create
+        has_schema_privilege(r.oid, 'public', 'create') as may_create,
+        has_database_privilege(r.oid, current_database(), 'temporary') as may_shadow,
+        current_database() as database
     from pg_roles r
     left join (
         select distinct relowner as oid from pg_class
@@ -151,6 +153,11 @@ def _might_problems(seen: RowMapping, worker: str | None) -> list[DatabaseProble
             seen["may_create"],
             f"The role {name} may create objects in the schema public, beside the tables.",
             f"Run: REVOKE CREATE ON SCHEMA public FROM PUBLIC, {name}",
+        ),
+        (
+            seen["may_shadow"],
+            f"The role {name} may create temporary tables, which are found before the real ones.",
+            f"Run: REVOKE TEMPORARY ON DATABASE {seen['database']} FROM PUBLIC, {name}",
         ),
     )
     return [DatabaseProblem(detail, hint) for applies, detail, hint in candidates if applies]

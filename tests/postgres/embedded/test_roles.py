@@ -73,6 +73,7 @@ class TestRoles:
         await run(running[1].owner, "CREATE TABLE IF NOT EXISTS withheld (n int)")
         for statement in (
             "CREATE TABLE mine (n int)",
+            "CREATE TEMPORARY TABLE mine (n int)",
             "SELECT * FROM withheld",
             "CREATE ROLE another",
             "SET ROLE muniment_owner",
