@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from muniment.app.tables import all_tables
 from muniment.kit.errors import ConfigurationError
 from muniment.kit.operational import find_operational_rule
+from muniment.postgres import engine as engines
 from muniment.postgres.engine import (
     SignInRefusedError,
     connect_arguments,
@@ -21,7 +23,9 @@ from muniment.postgres.engine import (
 )
 from muniment.postgres.migrator import Migrator
 from muniment.postgres.settings import DatabaseSettings
+from muniment.postgres.unit_of_work import Transactions
 from tests.support.database import TestDatabase
+from tests.support.lossy_proxy import LossyProxy
 
 
 def changed(address: SecretStr, **parts: str) -> SecretStr:
@@ -162,6 +166,42 @@ class TestCreateEngine:
         assert await asked(migrated, 'select \'{"a": [1, null, "ä"]}\'::jsonb') == {
             "a": [1, None, "ä"]
         }
+
+
+async def ask_silent(transactions: Transactions, proxy: LossyProxy) -> None:
+    """Lose the network in the middle of a transaction."""
+    async with transactions.begin(None) as session:
+        await session.execute(text("select 1"))
+        proxy.is_silent = True
+        await session.execute(text("select 2"))
+
+
+class TestSilentNetwork:
+    async def test_is_not_waited_for_longer_than_the_server_may_take(
+        self, migrated: TestDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engines, "_ANSWER_MARGIN_S", 0.2)
+        short = DatabaseSettings(statement_timeout=timedelta(seconds=0.5), pool_size=1)
+        async with LossyProxy(migrated.urls.serving).running() as proxy:
+            engine = create_engine(proxy.address, short, application="test-silent")
+            transactions = Transactions(engine)
+            async with asyncio.timeout(20):
+                with pytest.raises(TimeoutError) as caught:
+                    await ask_silent(transactions, proxy)
+                proxy.is_silent = False
+                # The only place of the pool is free again, for a connection that answers.
+                async with transactions.begin(None) as session:
+                    assert await session.scalar(text("select 3")) == 3
+                await engine.dispose()
+        rule = find_operational_rule(caught.value)
+        assert rule is not None
+        assert rule.name == "timeout"
+
+    async def test_leaves_the_servers_own_time_out_the_first_word(
+        self, migrated: TestDatabase
+    ) -> None:
+        with pytest.raises(DBAPIError, match="statement timeout"):
+            await asked(migrated, "select pg_sleep(60)", statement_timeout=timedelta(seconds=0.2))
 
 
 class TestRefusedSignIn:

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL on which a COMMIT, or the answer to it, gets lost."""
+"""A way to PostgreSQL on which a COMMIT, the answer to it, or everything gets lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,6 +31,8 @@ class LossyProxy:
         self._before_commit: Callable[[], Awaitable[None]] | None = None
         self.lost = 0
         """How many commits were lost."""
+        self.is_silent = False
+        """Swallows everything, both ways, and keeps every connection open."""
 
     @property
     def address(self) -> SecretStr:
@@ -59,7 +61,7 @@ class LossyProxy:
     async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         host, port = self._server.query["host"], self._server.query["port"]
         server, requests = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        back = asyncio.create_task(_copy(server, answers))
+        back = asyncio.create_task(self._copy(server, answers))
         try:
             commit = await self._forward(client, requests)
             if commit:
@@ -78,6 +80,8 @@ class LossyProxy:
         """Forward until the client leaves, or give the commit that is to be lost."""
         is_marked = False
         while block := await client.read(_BLOCK):
+            if self.is_silent:
+                continue
             is_marked = is_marked or (self._mark is not None and self._mark in block)
             if is_marked and _COMMIT in block:
                 self._mark = None
@@ -86,6 +90,13 @@ class LossyProxy:
             requests.write(block)
             await requests.drain()
         return b""
+
+    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while block := await source.read(_BLOCK):
+            if not self.is_silent:
+                sink.write(block)
+                await sink.drain()
+        sink.close()
 
     async def _lose(
         self, block: bytes, requests: asyncio.StreamWriter, answers: asyncio.StreamWriter
@@ -100,10 +111,3 @@ class LossyProxy:
                 requests.write(block)
             case Loss.ANSWER:
                 requests.write(block)
-
-
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while block := await source.read(_BLOCK):
-        sink.write(block)
-        await sink.drain()
-    sink.close()

@@ -19,6 +19,9 @@ _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full
 """The values of sslmode (PostgreSQL manual, 34.19)."""
 
 
+_ANSWER_MARGIN_S = 5.0
+"""How long after its own time-out the server may take to say so, before it is taken for lost."""
+
 _REFUSALS = {
     "28000": "The database does not let the role in.",
     "28P01": "The database does not know the role, or has another password for it.",
@@ -123,7 +126,13 @@ def create_engine(
         "lock_timeout": _milliseconds(settings.lock_timeout.total_seconds()),
         "idle_in_transaction_session_timeout": "60000",
     }
-    connect_args: dict[str, object] = {"timeout": 10, "server_settings": limits}
+    patience_s = settings.statement_timeout.total_seconds() + _ANSWER_MARGIN_S
+    connect_args: dict[str, object] = {
+        "timeout": 10,
+        # For a network that falls silent; the connection is closed then, without a rollback.
+        "command_timeout": patience_s,
+        "server_settings": limits,
+    }
     if settings.pooler:
         # A pooler in transaction mode hands every transaction to another server connection, where
         # neither prepared statements nor session settings of ours exist.
