@@ -1,10 +1,12 @@
 """Progress of ingestion as a stream of states, read from the rows until all is done.
 
 Every read is a short transaction of the caller's own scope: who is disabled, loses access or the
-document, sees the stream end. No transaction is open between two reads.
+document, sees the stream end. No transaction is open between two reads. A database that is away for
+a while only makes the stream silent.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -18,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.identity.principal import Principal
 from muniment.identity.repository import is_active
 from muniment.kit.clock import Clock
+from muniment.kit.operational import find_operational_rule
 from muniment.library.errors import (
     CollectionNotFoundError,
     DocumentNotFoundError,
@@ -47,11 +50,13 @@ class ProgressService:
         settings: EventSettings,
         *,
         interval: timedelta = timedelta(seconds=1),
+        patience: timedelta = timedelta(seconds=60),
     ) -> None:
         self._transactions = transactions
         self._clock = clock
         self._settings = settings
         self._interval = interval
+        self._patience = patience
         self._open: Counter[UUID] = Counter()
         """Streams of each account in this process; who has none is not in it."""
 
@@ -94,6 +99,7 @@ class ProgressService:
         self, principal: Principal, documents: list[Document], read: _Read
     ) -> Changes:
         seen: dict[UUID, ProgressRead] = {}
+        trouble = _Trouble(self._patience)
         while True:
             states = [present_progress(document) for document in documents]
             yield [state for state in states if seen.get(state.id) != state]
@@ -101,10 +107,18 @@ class ProgressService:
             waiting = frozenset(state.id for state in states if state.status in UNFINISHED)
             if not waiting:
                 return
-            await asyncio.sleep(self._interval.total_seconds())
-            if principal.expires_at is not None and self._clock.now() >= principal.expires_at:
-                return
-            documents = await read(waiting)
+            found = None
+            while found is None:
+                await asyncio.sleep(self._interval.total_seconds())
+                if self._is_expired(principal) or trouble.is_too_long:
+                    return
+                found = await trouble.let_pass(read(waiting))
+                if found is None:
+                    yield []
+            documents = found
+
+    def _is_expired(self, principal: Principal) -> bool:
+        return principal.expires_at is not None and self._clock.now() >= principal.expires_at
 
     async def _read_document(
         self, principal: Principal, document_id: UUID, _waiting: frozenset[UUID]
@@ -126,3 +140,31 @@ class ProgressService:
 
     def _begin(self, principal: Principal) -> AbstractAsyncContextManager[AsyncSession]:
         return self._transactions.begin(Scope(principal.tenant_id, principal.names))
+
+
+class _Trouble:
+    """Failures of reads in a row, in a stream whose head was sent and that cannot answer 503."""
+
+    def __init__(self, patience: timedelta) -> None:
+        self._patience = patience
+        self._since: float | None = None
+
+    @property
+    def is_too_long(self) -> bool:
+        """Tell whether the stream had better end: its client may ask again, and be told why not."""
+        if self._since is None:
+            return False
+        return time.monotonic() - self._since >= self._patience.total_seconds()
+
+    async def let_pass(self, reading: Awaitable[list[Document]]) -> list[Document] | None:
+        """Give what was read, or None after a failure that passes by itself."""
+        try:
+            found = await reading
+        except Exception as error:  # boundary: passed on unless it passes by itself
+            if find_operational_rule(error) is None:
+                raise
+            if self._since is None:
+                self._since = time.monotonic()
+            return None
+        self._since = None
+        return found
