@@ -167,6 +167,19 @@ class TestRepeatedRequest:
         assert again.status_code == 201
         assert "Idempotent-Replay" not in again.headers
 
+    async def test_is_tried_again_after_a_request_that_was_cancelled(
+        self, alice: httpx2.AsyncClient, workshop: Workshop
+    ) -> None:
+        workshop.may_go_on.clear()
+        first = asyncio.create_task(make(alice))
+        await workshop.begun.wait()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        workshop.may_go_on.set()
+        assert (await make(alice)).status_code == 201
+        assert workshop.made == ["chair"]
+
     async def test_is_tried_again_after_a_commit_that_failed(
         self, alice: httpx2.AsyncClient, workshop: Workshop, database: TestDatabase
     ) -> None:

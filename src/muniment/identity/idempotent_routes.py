@@ -129,7 +129,7 @@ class IdempotentRoute(APIRoute):
         recording = _Recording()
         try:
             await super().handle({**scope, _ATTEMPT_KEY: attempt}, body.receive, recording.record)
-        except Exception:  # boundary: passed on; a failed request must not hold its key
+        except BaseException:  # boundary: passed on; a request that ends holds its key no longer
             _log.warning("idempotent_request_broke", route=self.name)
             await store.abandon(ticket)
             raise
