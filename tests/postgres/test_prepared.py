@@ -12,6 +12,7 @@ from muniment.postgres.prepared import PreparedReads
 from muniment.postgres.settings import DatabaseSettings
 from tests.postgres.town import Town
 from tests.support.database import TestDatabase
+from tests.support.lossy_proxy import LossyProxy
 
 SETTINGS = DatabaseSettings(pool_size=4)
 SIGN_IN = "select * from muniment_sign_in($1, $2, $3)"
@@ -134,3 +135,16 @@ class TestAbsence:
         async with PreparedReads(database.urls.serving, hasty) as reads:
             with pytest.raises(UnavailableError):
                 await reads.row("select pg_sleep(5)")
+
+
+class TestDyingServer:
+    async def test_is_left_for_another_connection(self, migrated: TestDatabase) -> None:
+        async with (
+            LossyProxy(migrated.urls.serving).running() as proxy,
+            PreparedReads(proxy.address, SETTINGS) as reads,
+        ):
+            assert await reads.row("select 1 as one") == {"one": 1}
+            await proxy.announce_end()
+            # Wait until the driver has heard it.
+            await asyncio.sleep(0.05)
+            assert await reads.row("select 1 as one") == {"one": 1}

@@ -10,6 +10,8 @@ from sqlalchemy import make_url
 
 _COMMIT = b"COMMIT;"
 _BLOCK = 1 << 16
+_FATAL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0"
+_LENGTH_BYTES = 4
 
 
 class Loss(Enum):
@@ -33,6 +35,7 @@ class LossyProxy:
         """How many commits were lost."""
         self.is_silent = False
         """Swallows everything, both ways, and keeps every connection open."""
+        self._clients: set[asyncio.StreamWriter] = set()
 
     @property
     def address(self) -> SecretStr:
@@ -48,6 +51,13 @@ class LossyProxy:
         """Lose the commit of the next transaction that sends the mark."""
         self._mark, self._loss, self._before_commit = mark, loss, before_commit
 
+    async def announce_end(self) -> None:
+        """Tell every client that its server dies, as that does before it hangs up."""
+        length = (len(_FATAL) + _LENGTH_BYTES).to_bytes(_LENGTH_BYTES, "big")
+        for client in self._clients:
+            client.write(b"E" + length + _FATAL)
+            await client.drain()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["LossyProxy"]:
         """Listen on a free port."""
@@ -61,6 +71,7 @@ class LossyProxy:
     async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
         host, port = self._server.query["host"], self._server.query["port"]
         server, requests = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        self._clients.add(answers)
         back = asyncio.create_task(self._copy(server, answers))
         try:
             commit = await self._forward(client, requests)
@@ -72,6 +83,7 @@ class LossyProxy:
                 requests.write_eof()
                 await server.read()
         finally:
+            self._clients.discard(answers)
             back.cancel()
             requests.close()
             answers.close()

@@ -19,13 +19,19 @@ from muniment.postgres.settings import DatabaseSettings
 
 _CONNECT_TIMEOUT_S = 10
 _NO_ANSWER = "The database does not answer."
-_BROKEN = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+_BROKEN = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InternalClientError,
+)
 """What a statement meets when its connection was cut, as by a restart of the server."""
 
 _AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
