@@ -129,6 +129,7 @@ def create_engine(
     patience_s = settings.statement_timeout.total_seconds() + _ANSWER_MARGIN_S
     connect_args: dict[str, object] = {
         "timeout": 10,
+        # For a network that falls silent; the connection is closed then, without a rollback.
         "command_timeout": patience_s,
         "server_settings": limits,
     }
