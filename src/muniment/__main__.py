@@ -1,5 +1,5 @@
 """Lets `python -m muniment` be the command `muniment`."""
 
-from muniment.cli.main import run
+from muniment.cli.start import run
 
 run()

@@ -41,6 +41,16 @@ class TestAdd:
         changed = run("add", folder, "--collection", "Once")
         assert (changed.exit_code, changed.stdout) == (0, "1 changed, 1 unchanged\n")
 
+    def test_another_rule_for_known_files_is_told(self, run: Run, folder: Path) -> None:
+        assert run("add", folder, "--collection", "Ruled").exit_code == 0
+        rule = ("--access", '{"any_of": ["group:/eng"]}')
+        assert run("add", folder, "--collection", "Ruled", *rule).stdout == "2 updated\n"
+        assert run("add", folder, "--collection", "Ruled", *rule).stdout == "2 unchanged\n"
+
+    def test_an_empty_folder_says_that_there_was_nothing(self, run: Run, tmp_path: Path) -> None:
+        result = run("add", tmp_path, "--collection", "Empty")
+        assert (result.exit_code, result.stdout) == (0, "nothing to read: no document was found\n")
+
     def test_what_cannot_be_added_is_named_and_the_rest_is_added(
         self, run: Run, folder: Path
     ) -> None:

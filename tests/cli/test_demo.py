@@ -49,6 +49,15 @@ def run_demo(home: Path, *arguments: str | Path) -> Result:
     )
 
 
+class TestNothingToRead:
+    def test_is_an_error(self, tmp_path: Path, home: Path, postgres: None) -> None:
+        assert postgres is None
+        (tmp_path / "docs").mkdir()
+        result = run_demo(home, tmp_path / "docs", "--question", "What?")
+        assert result.exit_code == 2
+        assert "There is no document that can be read in" in result.stderr
+
+
 class TestIsAnsweredBy:
     @pytest.mark.parametrize(
         ("question", "given", "expected"),

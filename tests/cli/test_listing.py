@@ -1,6 +1,7 @@
 """Lists: complete however long, in one order, and as the API shows each entry."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -47,12 +48,20 @@ class TestDocuments:
     def test_are_shown_with_what_became_of_them(self, run: Run) -> None:
         shown = run("documents list", "--as", "lister", "--collection", "First")
         rows = [line.split() for line in shown.stdout.splitlines()]
-        assert rows[0] == ["id", "name", "status", "version", "chunks"]
+        assert rows[0] == ["id", "name", "status", "version", "chunks", "error"]
         assert [row[1:] for row in rows[1:]] == [
-            ["4.pdf", "malformed", "1", "0"],
+            ["4.pdf", "failed", "1", "0", "malformed"],
             ["3.txt", "ready", "1", "1"],
             ["1.txt", "ready", "1", "1"],
         ]
+
+    def test_with_long_names_stay_on_one_line_each(self, run: Run, tmp_path: Path) -> None:
+        name = f"{'long ' * 40}name.txt"
+        (tmp_path / name).write_text("Words.")
+        assert run("add", tmp_path, "--collection", "Long", "--as", "long").exit_code == 0
+        shown = run("documents list", "--as", "long", "--collection", "Long").stdout.splitlines()
+        assert len(shown) == 2
+        assert name in shown[1]
 
     def test_are_what_the_api_shows_its_editors(self, run: Run) -> None:
         listed = json.loads(run("documents list", "--as", "lister", "--json").stdout)

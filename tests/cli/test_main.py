@@ -48,7 +48,7 @@ class TestImports:
     @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["token", "--help"]])
     def test_small_commands_load_no_heavy_library(self, arguments: list[str]) -> None:
         code = (
-            "import atexit, sys; from muniment.cli.main import run\n"
+            "import atexit, sys; from muniment.cli.start import run\n"
             "atexit.register(lambda: print('LOADED', *sys.modules)); run()"
         )
         done = subprocess.run(

@@ -32,8 +32,8 @@ class TestTell:
     @pytest.mark.parametrize(
         ("outcomes", "failed", "sentence"),
         [
-            ({}, 0, "nothing to add"),
-            ({"removed": 0}, 0, "nothing to add"),
+            ({}, 0, "nothing to read: no document was found"),
+            ({"removed": 0}, 0, "nothing to read: no document was found"),
             ({"created": 2}, 0, "2 created"),
             ({"unchanged": 1, "created": 2, "removed": 3}, 0, "2 created, 3 removed, 1 unchanged"),
             ({"created": 1}, 2, "1 created, 2 failed"),

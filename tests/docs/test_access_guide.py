@@ -41,7 +41,9 @@ def callers() -> dict[str, Principal]:
 
 def walls() -> Walls:
     """The walls of the document after the two requests of the guide."""
-    grant, access = (body for block in code_blocks(GUIDE, "sh") for body in BODY.findall(block))
+    _made, grant, access = (
+        body for block in code_blocks(GUIDE, "sh") for body in BODY.findall(block)
+    )
     given = GrantWrite.model_validate_json(grant)
     rule = AccessBody.model_validate_json(access).rule
     assert given.role == "reader"
@@ -59,6 +61,16 @@ def walls() -> Walls:
 
 
 class TestTheGuide:
+    def test_every_variable_is_set_before_it_is_used(self) -> None:
+        set_by_now: set[str] = set()
+        for line in "\n".join(code_blocks(GUIDE, "sh")).splitlines():
+            assert set(re.findall(r"\$([A-Z]+)", line)) <= set_by_now, line
+            set_by_now |= set(re.findall(r"^([A-Z]+)=", line))
+        assert "ETAG" in set_by_now
+
+    def test_explains_access_in_the_name_of_who_may_edit(self) -> None:
+        assert "explain-access --as alice " in GUIDE
+
     def test_each_caller_sees_what_the_table_says(self) -> None:
         known, document = callers(), walls()
         seen = {

@@ -16,7 +16,7 @@ from muniment.app.container import open_worker
 from muniment.cli.collections import CollectionName, find_collection, session_of
 from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
-from muniment.cli.outcomes import Report, progress_bar, tell
+from muniment.cli.outcomes import REMOVED, Report, progress_bar, tell, tell_interruption
 from muniment.cli.product import Product, open_product
 from muniment.cli.pruning import prune, require_plausible
 from muniment.ingestion.parsing.pool import ParserPool
@@ -105,7 +105,7 @@ async def add_files(
     report = Report(failures=list(found.refused), skipped=found.skipped)
     await _Adding(product, collection_id, rule, report).add_all(found.readable)
     if removal.asked:
-        report.outcomes["removed"] = await prune(
+        report.outcomes[REMOVED] = await prune(
             product, collection_id, found.folders, believe=removal.believed
         )
     return report
@@ -141,9 +141,17 @@ class _Adding:
 
     async def add_all(self, files: Sequence[FoundFile]) -> None:
         """Add the files one after the other, then wait for the last of them."""
+        total = len(files) + len(self._report.failures)
+        try:
+            await self._add_and_wait(files, total)
+        except asyncio.CancelledError:
+            tell_interruption(self._report, total)
+            raise
+
+    async def _add_and_wait(self, files: Sequence[FoundFile], total: int) -> None:
         report = self._report
         with progress_bar() as progress:
-            bar = progress.add_task("documents", total=len(files) + len(report.failures))
+            bar = progress.add_task("documents", total=total)
             for file in files:
                 await self._add(file)
                 progress.update(bar, completed=report.ended)

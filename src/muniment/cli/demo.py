@@ -20,7 +20,7 @@ from rich.text import Text
 from muniment.answers.schemas import AnswerRead
 from muniment.cli.adding import add_files, working
 from muniment.cli.asking import answer_question, show_answer
-from muniment.cli.command import Place, as_command
+from muniment.cli.command import Place, UsageError, as_command
 from muniment.cli.files import storable_name
 from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, open_product
@@ -86,6 +86,11 @@ async def demo(
             report = await add_files(product, parsers, docs, collection)
         console.print("[bold]Documents[/]  ", end="")
         tell(report, console)
+        if not report.has_documents:
+            raise UsageError(
+                f"There is no document that can be read in {', '.join(map(str, docs))}.",
+                hint="Documents are text, Markdown, HTML, PDF and Word files.",
+            )
         answers = [await _ask(product, each, collection, console) for each in asked]
     if question is None and questions is not None:
         _judge(asked, answers, console)

@@ -73,6 +73,13 @@ def find_files(paths: Sequence[Path], accepted: Collection[str]) -> FoundFiles:
     return found
 
 
+def require_there(paths: Sequence[Path]) -> None:
+    """Refuse a path where nothing is, before anything begins. Raises UsageError. Blocks."""
+    for root in (path.expanduser().resolve() for path in paths):
+        if not root.exists():
+            raise UsageError(f"There is no file or folder {root}.")
+
+
 def _sort_in(
     found: FoundFiles, root: Path, file: Path, name: str, accepted: Collection[str]
 ) -> None:

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +16,7 @@ from muniment.cli.collections import (
 from muniment.cli.command import Place
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
-from muniment.cli.terminal import line, print_json
+from muniment.cli.terminal import console_of_results, line, print_json
 from muniment.kit.clock import SystemClock
 from muniment.kit.etag import ANY_REVISION
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
@@ -41,7 +40,7 @@ async def list_collections(place: Place, as_json: AsJson = False) -> None:
         created = f"{collection.created_at:%Y-%m-%d}"
         role = collection.role or "-"
         table.add_row(str(collection.id), line(collection.name), role, created)
-    Console().print(table)
+    console_of_results().print(table)
 
 
 async def list_documents(
@@ -57,12 +56,13 @@ async def list_documents(
     if as_json:
         print_json(*documents, as_list=True, without="unset")
         return
-    table = _table("name", "status", "version", "chunks")
+    table = _table("name", "status", "version", "chunks", "error")
     for document in documents:
-        status = document.error.code if document.error else document.status
+        error = document.error.code if document.error else ""
         version, chunks = str(document.version), str(document.chunks)
-        table.add_row(str(document.id), line(document.name), status, version, chunks)
-    Console().print(table)
+        name = line(document.name)
+        table.add_row(str(document.id), name, document.status, version, chunks, error)
+    console_of_results().print(table)
 
 
 async def remove_document(

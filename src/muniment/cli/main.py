@@ -134,9 +134,9 @@ def create_cli(called: str | None = None) -> typer.Typer:
     return app
 
 
-def run() -> None:
-    """Run the command line."""
-    create_cli(_called(sys.argv[1:]))()
+def load() -> typer.Typer:
+    """Import what the called command needs."""
+    return create_cli(_called(sys.argv[1:]))
 
 
 def _called(arguments: Sequence[str]) -> str:

@@ -20,6 +20,9 @@ from typing_extensions import override
 from muniment.cli.terminal import console_of_messages, line
 from muniment.library.service.registration import Outcome
 
+REMOVED = "removed"
+"""What `--prune` did to documents; all other outcomes are those of files."""
+
 
 @dataclass(slots=True)
 class Report:
@@ -33,6 +36,11 @@ class Report:
     """Name of a file in a folder that was passed over, and the reason."""
     waiting: dict[UUID, Outcome] = field(default_factory=dict)
     """Documents whose ingestion has not ended yet."""
+
+    @property
+    def has_documents(self) -> bool:
+        """Tell whether any file is a document that can be read."""
+        return any(count for outcome, count in self.outcomes.items() if outcome != REMOVED)
 
     @property
     def ended(self) -> int:
@@ -59,7 +67,19 @@ def tell(report: Report, console: Console) -> None:
     counts = [f"{count} {outcome}" for outcome, count in sorted(report.outcomes.items()) if count]
     if report.failures:
         counts.append(f"{len(report.failures)} failed")
-    console.print(", ".join(counts) or "nothing to add")
+    console.print(", ".join(counts) or "nothing to read: no document was found")
+
+
+def tell_interruption(report: Report, files: int) -> None:
+    """Say on stderr how far adding came, and what becomes of the rest."""
+    waiting = len(report.waiting)
+    left = max(files - report.ended - waiting, 0)
+    messages = console_of_messages()
+    messages.print(
+        f"Interrupted: {report.ended} done, {waiting} still waiting to be read, {left} not added."
+        " What waits is read by the next `up`, `worker` or `add`.",
+        soft_wrap=True,
+    )
 
 
 def progress_bar() -> Progress:

@@ -19,6 +19,7 @@ from muniment.app.server import reserved_address
 from muniment.app.server import serve as serve_http
 from muniment.cli.adding import add_files
 from muniment.cli.command import Place, program, report, told_error
+from muniment.cli.files import require_there
 from muniment.cli.outcomes import tell
 from muniment.cli.product import Product, sign_in
 from muniment.cli.terminal import console_of_messages
@@ -38,6 +39,7 @@ async def up(
     """Start everything: PostgreSQL, migrations, API and worker. Ctrl-C stops it cleanly."""
     settings = place.settings(_with_port(port))
     refuse_open_local_mode(settings)
+    await asyncio.to_thread(require_there, docs or [])
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(stop_on_signals(stop))

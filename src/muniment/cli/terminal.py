@@ -15,6 +15,9 @@ from rich.text import Text
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 but for tab and line feed, and the marks that turn the order of letters around."""
 
+_WIDEST = 4096
+"""Wider than any row of ours: a name has 255 characters, each of which may be two wide."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 Without: TypeAlias = Literal["none", "unset"]
@@ -52,6 +55,12 @@ def print_json(*models: BaseModel, as_list: bool = False, without: Without | Non
 def console_of_messages() -> Console:
     """Open the console for everything that is not a result: it writes to stderr."""
     return Console(stderr=True, highlight=False)
+
+
+def console_of_results() -> Console:
+    """Open the console for results; what another program reads is never folded into lines."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDEST)
 
 
 def _as_json(model: BaseModel, without: Without | None) -> str:

@@ -63,7 +63,7 @@ def _held(part: str, principal: Principal, holders: frozenset[str], otherwise: s
 
 def _any_of(principal: Principal, walls: Walls) -> Reason:
     if walls.rule_principals is None:
-        return Reason("any_of", True, "the rule names nobody, so it does not restrict")
+        return Reason("any_of", True, "absent, so everybody with a grant passes")
     names = sorted(principal.names & walls.rule_principals)
     wanted = ", ".join(sorted(walls.rule_principals)) or "nobody at all"
     return Reason("any_of", bool(names), f"is {', '.join(names)}" if names else f"admits {wanted}")

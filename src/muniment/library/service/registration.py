@@ -34,7 +34,7 @@ from muniment.ports.jobs import NewJob, document_ingestion, original_purge
 from muniment.ports.originals import StoredOriginal
 from muniment.postgres import jobs
 
-Outcome = Literal["created", "changed", "unchanged"]
+Outcome = Literal["created", "changed", "updated", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Registration:
     """The document of an upload, and what the upload did to it.
 
     `changed` means new bytes, or another try at a document that could not be read: a new version
-    waits. An `unchanged` document kept its bytes; its metadata and rule may have been replaced.
+    waits. One that is `updated` kept its bytes, and its name, metadata or rule was replaced.
     """
 
     document: Document
@@ -145,7 +145,8 @@ class _Registrar:
         if not is_same:
             _await_version(document, upload)
         # Asked before anything is flushed, after which nothing counts as modified.
-        if self._session.is_modified(document):
+        is_modified = self._session.is_modified(document)
+        if is_modified:
             document.revision += 1
             await self._repository.save(document)
         if is_same:
@@ -154,7 +155,7 @@ class _Registrar:
         else:
             following.append(await self._add_version(document, upload))
         await jobs.enqueue(self._session, following)
-        return Registration(document, "unchanged" if is_same else "changed")
+        return Registration(document, _outcome(is_same=is_same, is_modified=is_modified))
 
     async def _create(self, upload: NewUpload) -> Document:
         document = Document(
@@ -210,6 +211,12 @@ class _Registrar:
             original_key=upload.original.key,
             created_by=self._principal.user_id,
         )
+
+
+def _outcome(*, is_same: bool, is_modified: bool) -> Outcome:
+    if not is_same:
+        return "changed"
+    return "updated" if is_modified else "unchanged"
 
 
 def _await_version(document: Document, upload: NewUpload) -> None:
