@@ -44,7 +44,7 @@ class TestOpenApi:
     def test_the_usual_errors_join_those_of_the_route(self, document: dict[str, Any]) -> None:
         response = document["paths"]["/api/v1/notes"]["get"]["responses"]["422"]
         examples = response["content"]["application/problem+json"]["examples"]
-        assert set(examples) == {"invalid_cursor", "invalid_input"}
+        assert set(examples) == {"invalid_cursor", "invalid_input", "unknown_parameter"}
         assert "`invalid_input`" in response["description"]
 
     def test_the_schemas_of_the_framework_are_gone(self, document: dict[str, Any]) -> None:

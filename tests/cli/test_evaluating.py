@@ -51,7 +51,8 @@ class TestEval:
             counts = (figures["documents"], figures["failed"], figures["queries"])
             assert counts == ("3", "0", "2")
             assert figures["ndcg@10"] == figures["recall@10"] == figures["mrr@10"] == "1.0000"
-        assert stored(home) == before
+        # What others have deleted may go meanwhile.
+        assert stored(home) <= before
 
     def test_gives_programs_one_object_for_one_mode(self, run: Run, dataset: Path) -> None:
         (dataset / "queries.jsonl").write_text('{"_id": "q2", "text": "the tide"}\n')

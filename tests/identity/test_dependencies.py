@@ -111,6 +111,9 @@ class TestHeader:
         self, client: httpx2.AsyncClient, local_issuer: LocalIssuer
     ) -> None:
         token = mint(local_issuer, CallerSpec("alice"))
-        address = f"/api/v1/users/me?access_token={token}&token={token}"
+        address = "/api/v1/users/me"
         response = await client.get(address, headers={"Cookie": f"token={token}"})
         assert response.status_code == 401
+        response = await client.get(f"{address}?access_token={token}")
+        assert (response.status_code, response.json()["code"]) == (422, "unknown_parameter")
+        assert token not in response.text

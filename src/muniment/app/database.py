@@ -23,6 +23,9 @@ from muniment.postgres.walls import Walls, lost_by_owner
 
 _log = structlog.get_logger(__name__)
 
+# Read while modules are loaded: an event loop would have to wait for it.
+_PAGE = importlib.resources.files("muniment.app").joinpath("walls.sql").read_text("utf-8")
+
 
 @asynccontextmanager
 async def database_addresses(settings: Settings) -> AsyncIterator[DatabaseUrls]:
@@ -45,8 +48,7 @@ async def database_addresses(settings: Settings) -> AsyncIterator[DatabaseUrls]:
 
 def walls_for(urls: DatabaseUrls) -> Walls:
     """Give the page of policies and grants, for the roles of these addresses."""
-    page = importlib.resources.files("muniment.app").joinpath("walls.sql").read_text("utf-8")
-    return Walls(page, serving=role_name(urls.serving), worker=role_name(urls.worker))
+    return Walls(_PAGE, serving=role_name(urls.serving), worker=role_name(urls.worker))
 
 
 async def ensure_walls(connection: AsyncConnection, urls: DatabaseUrls) -> None:

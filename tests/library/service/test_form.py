@@ -220,8 +220,8 @@ class TestRefused:
         [
             ("metadata", b"", {"/metadata"}),
             ("metadata", b"[]", {"/metadata"}),
-            ("metadata", b'{"a/b": 1}', {"/metadata/a~1b/[key]"}),
-            ("metadata", b'{"~": 1}', {"/metadata/~0/[key]"}),
+            ("metadata", b'{"a/b": 1}', {"/metadata/a~1b"}),
+            ("metadata", b'{"~": 1}', {"/metadata/~0"}),
             ("access", b'{"any_of": ["eng"]}', {"/access/any_of/0"}),
             ("access", b'{"all": [{"attribute": "clearance"}]}', {"/access/all/0"}),
             ("uri", b"two words", {"/uri"}),
