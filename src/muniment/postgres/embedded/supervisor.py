@@ -140,8 +140,9 @@ class EmbeddedPostgres:
         try:
             try:
                 address = await self._have_prepared(passwords)
-            except ConnectionError:
-                # Killed a moment ago, it still looked alive: look again, and start it.
+            except (ConnectionError, asyncpg.PostgresConnectionError):
+                # Killed a moment ago, it still looked alive, or took the connection and let it
+                # fall: look again, and start it.
                 await asyncio.sleep(_LONGEST_POLL_S)
                 address = await self._have_prepared(passwords)
         except (
