@@ -1,11 +1,11 @@
 from pathlib import Path
-from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.adapters.parsers.markdown import MarkdownParser, find_headings
+from tests.support.growth import grows_in_proportion
 
 
 def outline(text: str) -> list[tuple[str, int]]:
@@ -62,15 +62,8 @@ class TestFindHeadings:
             assert "\n" not in words
 
     @pytest.mark.parametrize("unit", ["#", "# a\n", "=", "a\n=\n", "`", "```\n", " ", "a "])
-    def test_takes_linear_time(self, unit: str) -> None:
-        def cost(units: int) -> float:
-            started = process_time()
-            find_headings(unit * units)
-            return process_time() - started
-
-        # Four times the text costs four times as much, sixteen times were it a square.
-        few = cost(50_000)
-        assert cost(200_000) < 8 * few + 0.2
+    def test_takes_time_in_proportion_to_its_length(self, unit: str) -> None:
+        assert grows_in_proportion(lambda units: find_headings(unit * units), few=25_000)
 
 
 class TestMarkdownParser:
