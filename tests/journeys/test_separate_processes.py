@@ -27,20 +27,25 @@ AWAY = "The database cannot be reached at the moment."
 pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.slow]
 
 
+async def execute(address: str, *statements: str) -> None:
+    connection = await asyncpg.connect(address)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 async def prepare_server(superuser: str) -> dict[str, str]:
     """Do what an administrator does before the first migration; give the settings."""
-    connection = await asyncpg.connect(superuser)
-    for role in ROLES.values():
-        await connection.execute(f"create role \"{role}\" login password 'p@ss/w:rd'")
-    await connection.execute("create database customer owner own")
-    await connection.close()
+    roles = [f"create role \"{role}\" login password 'p@ss/w:rd'" for role in ROLES.values()]
+    await execute(superuser, *roles, "create database customer owner own")
     base = make_url(superuser).set(database="customer")
-    connection = await asyncpg.connect(base.render_as_string(hide_password=False))
-    await connection.execute(
+    await execute(
+        base.render_as_string(hide_password=False),
         "create extension vector; grant create on schema public to own;"
-        " revoke temporary on database customer from public"
+        " revoke temporary on database customer from public",
     )
-    await connection.close()
     return {
         f"MUNIMENT_DATABASE__{name}": base.set(
             username=role, password="p@ss/w:rd"

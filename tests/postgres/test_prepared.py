@@ -148,3 +148,14 @@ class TestDyingServer:
             # Wait until the driver has heard it.
             await asyncio.sleep(0.05)
             assert await reads.row("select 1 as one") == {"one": 1}
+
+
+class TestClosing:
+    async def test_goes_on_when_a_server_is_silent(self, migrated: TestDatabase) -> None:
+        async with LossyProxy(migrated.urls.serving).running() as proxy:
+            reads = PreparedReads(proxy.address, SETTINGS)
+            await reads.open()
+            await asyncio.gather(*(reads.row("select pg_sleep(0.1)") for _ in range(2)))
+            proxy.is_silent = True
+            await reads.close()
+            assert await proxy.clients_left() == 0

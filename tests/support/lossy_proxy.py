@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 
 from pydantic import SecretStr
@@ -57,6 +57,14 @@ class LossyProxy:
         for client in self._clients:
             client.write(b"E" + length + _FATAL)
             await client.drain()
+
+    async def clients_left(self, patience_s: float = 3.0) -> int:
+        """Count who is still connected once everybody has had time to leave."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self._clients:
+                    await asyncio.sleep(0.01)
+        return len(self._clients)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["LossyProxy"]:

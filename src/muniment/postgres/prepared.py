@@ -6,6 +6,7 @@ information, so it is met here and nowhere else.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -75,8 +76,13 @@ class PreparedReads:
     async def close(self) -> None:
         """Close every connection; one that is in use is closed when it comes back."""
         self._is_open = False
-        while self._idle:
-            await self._idle.pop().close(timeout=1)
+        try:
+            while self._idle:
+                await _say_goodbye(self._idle.pop())
+        finally:
+            for connection in self._idle:
+                connection.terminate()
+            self._idle.clear()
 
     async def row(self, statement: str, *values: object) -> Mapping[str, object] | None:
         """Run a statement and give its first row. Raises UnavailableError.
@@ -128,10 +134,17 @@ class PreparedReads:
             command_timeout=self._settings.statement_timeout.total_seconds(),
             statement_cache_size=0 if self._settings.pooler else 256,
         )
+        # Asks the server nothing, as the type is one of those that the driver knows.
         await connection.set_type_codec(
             "jsonb", schema="pg_catalog", encoder=_dump, decoder=orjson.loads
         )
         return connection
+
+
+async def _say_goodbye(connection: asyncpg.Connection) -> None:
+    """Close a connection. One whose server is gone or silent is dropped, which the driver does."""
+    with suppress(*_AWAY):
+        await connection.close(timeout=1)
 
 
 def _dump(value: object) -> str:

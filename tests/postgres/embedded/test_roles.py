@@ -25,28 +25,35 @@ async def run(url: SecretStr, *statements: str) -> None:
         await connection.close()
 
 
+async def rows_of(url: SecretStr, query: str, *values: object) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url.get_secret_value())
+    try:
+        rows: list[asyncpg.Record] = await connection.fetch(query, *values)
+        return rows
+    finally:
+        await connection.close()
+
+
 class TestRoles:
     async def test_none_of_them_is_mighty(self, running: tuple[Path, EmbeddedUrls]) -> None:
-        connection = await asyncpg.connect(running[1].superuser.get_secret_value())
-        rows = await connection.fetch(
+        rows = await rows_of(
+            running[1].superuser,
             "SELECT rolname FROM pg_roles WHERE rolname = ANY($1) AND rolcanlogin AND NOT ("
             "rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication) "
             "ORDER BY rolname",
             list(ROLES),
         )
-        await connection.close()
         assert tuple(row["rolname"] for row in rows) == ROLES
 
     async def test_the_database_belongs_to_the_owner(
         self, running: tuple[Path, EmbeddedUrls]
     ) -> None:
-        connection = await asyncpg.connect(running[1].owner.get_secret_value())
-        row = await connection.fetchrow(
+        (row,) = await rows_of(
+            running[1].owner,
             "SELECT pg_get_userbyid(datdba) AS owner, datlocale, "
             "pg_encoding_to_char(encoding) AS encoding FROM pg_database "
-            "WHERE datname = current_database()"
+            "WHERE datname = current_database()",
         )
-        await connection.close()
         assert dict(row) == {"owner": "muniment_owner", "datlocale": "C.UTF-8", "encoding": "UTF8"}
 
     async def test_the_owner_makes_tables_with_vectors_and_grants_on_them(
@@ -96,12 +103,10 @@ class TestPrepareDatabase:
         )
         await prepare_database(Server(folder).address(), load_or_make_passwords(folder))
         await run(running[1].serving, "SELECT '[1]'::vector")
-        connection = await asyncpg.connect(running[1].serving.get_secret_value())
-        mighty = await connection.fetchval(
-            "SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        (row,) = await rows_of(
+            running[1].serving, "SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user"
         )
-        await connection.close()
-        assert mighty is False
+        assert row["rolbypassrls"] is False
 
 
 class TestPasswords:

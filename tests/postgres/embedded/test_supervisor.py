@@ -183,11 +183,13 @@ class TestAfterTheWorst:
         embedded = EmbeddedPostgres(root / "pg", fsync=False)
         urls = await embedded.attach()
         connection = await asyncpg.connect(urls.owner.get_secret_value())
-        orphan = connection.get_server_pid()
-        os.kill(orphan, signal.SIGSTOP)
-        os.kill(postmaster(root / "pg"), signal.SIGKILL)
-        urls = await embedded.attach()
-        connection.terminate()
+        try:
+            orphan = connection.get_server_pid()
+            os.kill(orphan, signal.SIGSTOP)
+            os.kill(postmaster(root / "pg"), signal.SIGKILL)
+            urls = await embedded.attach()
+        finally:
+            connection.terminate()
         assert await value_of(urls.owner.get_secret_value(), "SELECT 1") == 1
         await embedded.detach()
 
