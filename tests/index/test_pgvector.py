@@ -1,23 +1,33 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, Select, text
 from sqlalchemy.sql import ClauseElement
 
 from muniment.identity.principal import Principal
 from muniment.index.pgvector import PgVectorStore
 from muniment.index.reach import reachable
 from muniment.index.search_settings import ArmSettings
-from muniment.index.search_statements import OPENING, CandidateStatements, probe
+from muniment.index.search_statements import (
+    OPENING,
+    CandidateStatements,
+    checked,
+    permitted_chunks,
+    probe,
+    tail,
+)
 from muniment.index.terms import tenant_salt
+from muniment.index.word_search import BLOCKS
 from muniment.library.policy import access_filter
 from muniment.ports.vectors import CandidateQuery, Candidates, Mode, Reach
 from muniment.postgres.unit_of_work import Scope
 from tests.support.searching import WIDE, engine_of
 from tests.support.shelf import Shelf
+
+Checking = Callable[[int, ColumnElement[bool]], Select[int, float]]
 
 MODES: tuple[Mode, ...] = ("hybrid", "lexical", "dense")
 PATHS = pytest.mark.parametrize("arms", [ArmSettings(), WIDE], ids=["narrow", "wide"])
@@ -178,9 +188,18 @@ async def crowd(shelf: Shelf) -> Crowd:
                 " select chunk_id, document_id, tenant_id, '{7:1.5}/1000000000' from chunk_vector"
             )
         )
+        await connection.execute(
+            text(
+                "insert into lex_tail select tenant_id, chunk_id from chunk_lex"
+                " where chunk_id <= 50"
+            )
+        )
+    await shelf.fold(25)
     async with shelf.database.owner.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await plain.exec_driver_sql("analyze document, chunk_vector, chunk_lex")
+        await plain.exec_driver_sql(
+            "analyze document, chunk_vector, chunk_lex, lex_tail, lex_block, lex_fold"
+        )
     return Crowd(shelf, await shelf.principal("reader", groups=["/few"]))
 
 
@@ -196,7 +215,7 @@ async def plan_of(crowd: Crowd, statement: ClauseElement, values: Mapping[str, o
     order = getattr(compiled, "positiontup", ())
     scope = Scope(crowd.reader.tenant_id, crowd.reader.names)
     async with crowd.shelf.database.serving.begin(scope) as session:
-        await session.execute(OPENING, {"effort": "100"})
+        await session.execute(OPENING, {"effort": "100", "probes": "20"})
         connection = await session.connection()
         rows = await connection.exec_driver_sql(
             f"explain {compiled}",
@@ -224,9 +243,42 @@ class TestPlans:
         plan = await plan_of(crowd, statements.nearest(100, condition), values)
         assert f"chunk_vector_space_{crowd.shelf.space.id}" in plan
         assert "document_pkey" in plan
-        values |= {"terms": "{7:1}/1000000000", "nearest": [1, 2]}
-        plan = await plan_of(crowd, statements.wide("hybrid", 100, condition), values)
+        values |= {"terms": "{7:1}/1000000000", "nearest": [1, 2], "worded": [2, 3]}
+        plan = await plan_of(crowd, statements.chosen("hybrid"), values)
+        assert "chunk_lex_pkey" in plan
+        assert "Seq Scan" not in plan
+
+    @pytest.mark.parametrize(
+        ("statement", "index"), [(tail, "lex_tail_pkey"), (checked, "chunk_lex_pkey")]
+    )
+    async def test_what_the_postings_find_is_checked_by_keys(
+        self,
+        crowd: Crowd,
+        statement: Callable[[int, ColumnElement[bool]], Select[int, float]],
+        index: str,
+    ) -> None:
+        condition = reachable(reach_of(crowd.reader))
+        values = {"terms": "{7:1}/1000000000", "tenant": crowd.shelf.tenant_id, "found": [1, 2]}
+        plan = await plan_of(crowd, statement(100, condition), values)
+        assert index in plan
+        assert "chunk_lex_pkey" in plan
+        assert "document_pkey" in plan
+        assert "Seq Scan" not in plan
+
+    async def test_the_permitted_chunks_are_listed_through_the_permitted_documents(
+        self, crowd: Crowd
+    ) -> None:
+        condition = reachable(reach_of(crowd.reader))
+        plan = await plan_of(crowd, permitted_chunks(condition), {})
         assert "chunk_lex_document_id_idx" in plan
+        assert "document_acl_idx" in plan
+        assert "Seq Scan" not in plan
+
+    async def test_postings_are_read_by_tenant_and_term(self, crowd: Crowd) -> None:
+        values = {"tenant": crowd.shelf.tenant_id, "ids": [7], "least": 1, "share": 0.5}
+        plan = await plan_of(crowd, BLOCKS, values)
+        assert "lex_block_pkey" in plan
+        assert "Seq Scan" not in plan
 
     async def test_the_narrow_search_goes_through_the_documents(self, crowd: Crowd) -> None:
         statements = CandidateStatements(crowd.shelf.space)

@@ -98,7 +98,8 @@ class TestReplace:
 
         rows = await shelf.rows(
             "select c.document_id, c.tenant_id, v.tenant_id, version, ordinal, start_offset,"
-            " end_offset, page, headings, text, space, embedding::real[], lex::text, folded"
+            " end_offset, page, headings, text, space, embedding::real[], lex::text,"
+            " exists (select from lex_tail t where t.tenant_id = 1 and t.chunk_id = c.id)"
             " from chunk c join chunk_vector v on v.chunk_id = c.id and v.document_id ="
             " c.document_id join chunk_lex l on l.chunk_id = c.id order by ordinal"
         )
@@ -117,7 +118,7 @@ class TestReplace:
                 shelf.space.id,
                 pytest.approx(each.embedding, abs=1e-3),
                 sparsevec_text(each.terms),
-                False,
+                True,
             )
             for each in chunks
         ]

@@ -26,6 +26,7 @@ from tests.support.wall_rows import acl_of, add_document, add_library
 
 SCRIPT = ScriptDirectory(str(SCRIPTS))
 PREVIOUS = [script.revision for script in SCRIPT.walk_revisions()][1]
+BEFORE_ACCESS = "2026_11_23_0102"
 TABLES = {table.name for table in all_tables().tables.values()}
 
 
@@ -74,7 +75,29 @@ class TestUpgrade:
         await migrate(empty)
         assert await table_names(empty) == TABLES
 
-    async def test_last_revision_goes_down_and_up_with_rows_in_the_tables(
+    async def test_packed_postings_go_down_and_everything_waits_when_they_come_up_again(
+        self, empty: DatabaseUrls
+    ) -> None:
+        await migrate(empty)
+        async with owner_of(empty).begin() as owner:
+            await owner.execute(
+                text(
+                    "insert into chunk_lex (chunk_id, document_id, tenant_id, lex) select n,"
+                    " gen_random_uuid(), 1, '{7:1}/1000000000' from generate_series(1, 2) n"
+                )
+            )
+            await owner.execute(text("insert into lex_tail values (1, 2)"))
+            await owner.execute(text("insert into lex_block values (1, 7, 0, 1, 1, '', '')"))
+
+        await migrator_of(empty).downgrade("-1")
+        await migrate(empty)
+
+        async with owner_of(empty).connect() as owner:
+            waiting = await owner.execute(text("select tenant_id, chunk_id from lex_tail"))
+            assert sorted(waiting) == [(1, 1), (1, 2)]
+            assert await owner.scalar(text("select count(*) from lex_block")) == 0
+
+    async def test_derived_access_goes_down_and_up_with_rows_in_the_tables(
         self, empty: DatabaseUrls
     ) -> None:
         await migrate(empty)
@@ -82,7 +105,7 @@ class TestUpgrade:
             library = await add_library(owner, 1)
             document = await add_document(owner, library, principals=["role:reader"])
 
-        await migrator_of(empty).downgrade("-1")
+        await migrator_of(empty).downgrade(BEFORE_ACCESS)
         async with owner_of(empty).begin() as owner:
             # Nothing keeps the derived column true down here.
             await owner.execute(text("update document set rule_principals = '{role:late}'"))
@@ -101,7 +124,7 @@ class TestUpgrade:
         with pytest.raises(DBAPIError, match="muniment_erase_account"):
             await migrator_of(empty).upgrade()
 
-        assert await migrator_of(empty).current() == PREVIOUS
+        assert await migrator_of(empty).current() == BEFORE_ACCESS
         assert await function_names(empty) == {"muniment_erase_account"}
 
     async def test_runs_without_row_security_so_that_a_filtered_backfill_fails(
@@ -269,7 +292,6 @@ class TestIndexes:
         )
         assert definitions["job_waiting_idx"].endswith("WHERE (state = 'queued'::text)")
         assert definitions["job_leased_idx"].endswith("WHERE (state = 'running'::text)")
-        assert definitions["chunk_lex_tail_idx"].endswith("WHERE (NOT folded)")
         assert "UNIQUE" in definitions["account_sign_in_key"]
 
     async def test_serve_every_foreign_key_whose_rows_are_deleted(

@@ -36,6 +36,9 @@ SERVING_GRANTS = {
     "chunk_lex": {"SELECT"},
     "lex_term": {"SELECT"},
     "lex_total": {"SELECT"},
+    "lex_block": {"SELECT"},
+    "lex_tail": {"SELECT"},
+    "lex_fold": {"SELECT"},
     "job": {"SELECT", "INSERT"},
 }
 WORKER_GRANTS = {
@@ -53,6 +56,9 @@ WORKER_GRANTS = {
     "chunk_lex": {"SELECT", "INSERT", "DELETE"},
     "lex_term": CRUD,
     "lex_total": CRUD,
+    "lex_block": CRUD,
+    "lex_tail": {"SELECT", "INSERT", "DELETE"},
+    "lex_fold": {"SELECT", "INSERT", "UPDATE"},
     "job": CRUD,
 }
 

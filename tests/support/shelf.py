@@ -14,6 +14,7 @@ from muniment.identity.models import Account, Tenant
 from muniment.identity.permissions import DEFAULT_ROLES, permissions_of
 from muniment.identity.principal import Principal
 from muniment.index.chunking import ChunkingSettings
+from muniment.index.folding import fold_tail, hold_postings
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel
 from muniment.index.repository import IndexWriter
@@ -179,6 +180,12 @@ class Shelf:
             assert held is not None
             await repository.make_ready(held, read, len(chunks))
             await IndexWriter(session, self.space).replace(held, chunks)
+
+    async def fold(self, most: int = 10_000) -> int:
+        """Move what waits into the packed postings, as the job does; give how many chunks."""
+        async with self.database.worker.begin(Scope(self.tenant_id)) as session:
+            assert await hold_postings(session, self.tenant_id)
+            return (await fold_tail(session, self.tenant_id, most)).chunks
 
     async def delete(self, document: Placed) -> None:
         """Delete a document the way a request does: the row is marked, everything else stays."""

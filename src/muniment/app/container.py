@@ -28,6 +28,7 @@ from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel
 from muniment.index.pgvector import PgVectorStore
 from muniment.index.spaces import find_space
+from muniment.index.tasks import CleanPostings, FoldPostings, plan_cleaning, plan_folds
 from muniment.index.terms import TermAnalyzer
 from muniment.ingestion.abandoned import sweep_abandoned
 from muniment.ingestion.chores import Chore
@@ -42,7 +43,14 @@ from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
 from muniment.ports.embedding import EMBEDDERS, Embedder
-from muniment.ports.jobs import COUNT_WORDS, INGEST_DOCUMENT, PURGE_DOCUMENT, PURGE_ORIGINAL
+from muniment.ports.jobs import (
+    CLEAN_POSTINGS,
+    COUNT_WORDS,
+    FOLD_POSTINGS,
+    INGEST_DOCUMENT,
+    PURGE_DOCUMENT,
+    PURGE_ORIGINAL,
+)
 from muniment.ports.originals import ORIGINALS, Originals
 from muniment.ports.vectors import VectorStore
 from muniment.postgres.engine import DatabaseUrls, create_engine, role_name
@@ -190,6 +198,8 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             COUNT_WORDS: CountWords(transactions),
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
+            FOLD_POSTINGS: FoldPostings(transactions),
+            CLEAN_POSTINGS: CleanPostings(transactions),
         }
         chores = _chores(transactions, settings)
         worker = Worker(transactions, kinds, settings.ingestion, chores=chores)
@@ -202,6 +212,8 @@ def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
     return [
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
+        Chore("plan_folds", timedelta(seconds=30), partial(plan_folds, transactions)),
+        Chore("plan_cleaning", timedelta(hours=1), partial(plan_cleaning, transactions)),
     ]
 
 

@@ -105,6 +105,27 @@ grant select on chunk_vector, chunk_lex, lex_term, lex_total to {serving};
 grant select, insert, delete on chunk_vector, chunk_lex to {worker};
 grant select, insert, update, delete on lex_term, lex_total to {worker};
 
+-- Packed postings and what waits for them: ids and numbers of a whole tenant without text. Which of
+-- them a caller may see is asked of the documents, chunk by chunk (index/word_search.py). The worker
+-- looks in all tenants for what waits.
+alter table lex_block enable row level security;
+grant select on lex_block to {serving};
+grant select, insert, update, delete on lex_block to {worker};
+create policy tenant on lex_block to {serving} using (tenant_id = {tenant});
+create policy job on lex_block to {worker} using (tenant_id = {tenant});
+
+alter table lex_tail enable row level security;
+grant select on lex_tail to {serving};
+grant select, insert, delete on lex_tail to {worker};
+create policy tenant on lex_tail to {serving} using (tenant_id = {tenant});
+create policy job on lex_tail to {worker} using (true);
+
+alter table lex_fold enable row level security;
+grant select on lex_fold to {serving};
+grant select, insert, update on lex_fold to {worker};
+create policy tenant on lex_fold to {serving} using (tenant_id = {tenant});
+create policy job on lex_fold to {worker} using (true);
+
 -- Jobs: a request adds them in its own transaction; workers claim and end them.
 grant select, insert on job to {serving};
 grant select, insert, update, delete on job to {worker};

@@ -10,16 +10,15 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
     func,
-    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -82,16 +81,11 @@ class ChunkLex(Base):
     """The lexical arm: the term-frequency part of BM25F; the query brings what the corpus adds."""
 
     __tablename__ = "chunk_lex"
-    __table_args__ = (
-        Index("chunk_lex_document_id_idx", "document_id"),
-        Index("chunk_lex_tail_idx", "tenant_id", postgresql_where=text("not folded")),
-    )
+    __table_args__ = (Index("chunk_lex_document_id_idx", "document_id"),)
 
     chunk_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     document_id: Mapped[UUID]
     tenant_id: Mapped[int] = mapped_column(Integer)
-    folded: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
-    """Whether packed postings hold this chunk too; without them nothing is folded."""
     lex: Mapped[str] = mapped_column(SparseVec())
 
 
@@ -114,3 +108,44 @@ class LexTotal(Base):
 
     collection_id: Mapped[UUID] = mapped_column(primary_key=True)
     chunks: Mapped[int] = mapped_column(BigInteger)
+
+
+class LexTail(Base):
+    """A chunk that the packed postings do not hold yet: searches compare it by itself.
+
+    Written with the chunk and removed by the fold alone. What is left of a chunk that was deleted
+    meanwhile does no harm and goes with the next fold.
+    """
+
+    __tablename__ = "lex_tail"
+
+    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    chunk_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class LexBlock(Base):
+    """Packed postings: some of the chunks that hold a term, and how much (index/postings.py)."""
+
+    __tablename__ = "lex_block"
+
+    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    term: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    segment: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Counted from zero; only the last one of a term is added to."""
+    first: Mapped[int] = mapped_column("first_chunk", BigInteger)
+    """The chunk that the ids are counted from."""
+    count: Mapped[int] = mapped_column("postings", Integer)
+    chunks: Mapped[bytes] = mapped_column(LargeBinary)
+    impacts: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LexFold(Base):
+    """How far the postings of a tenant are: what the chores and the search ask for."""
+
+    __tablename__ = "lex_fold"
+
+    tenant_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    chunks: Mapped[int] = mapped_column(BigInteger)
+    """How many chunks the postings speak of, those included that are gone by now."""
+    cleaned_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When the last pass began that dropped what is gone."""

@@ -16,6 +16,7 @@ from muniment.index.search_settings import ArmSettings
 from muniment.index.search_statements import OPENING, CandidateStatements, probe
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
+from muniment.index.word_search import best_by_words
 from muniment.ports.vectors import (
     Candidate,
     CandidateQuery,
@@ -32,8 +33,8 @@ _STATEMENTS = FixedStatements()
 class PgVectorStore(VectorStore):
     """Searches within one transaction of the serving role, under the caller's scope.
 
-    Few permitted chunks are compared one by one; many go through the approximate index, and only
-    what it gives is checked.
+    Few permitted chunks are compared one by one; for many, the approximate index and the packed
+    postings find candidates, and only what they give is checked.
     """
 
     def __init__(
@@ -49,13 +50,24 @@ class PgVectorStore(VectorStore):
         """All modes, on live walls."""
         return Capabilities(modes=frozenset(("hybrid", "lexical", "dense")), live_walls=True)
 
+    async def exact_candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
+        """Give what comparing every permitted chunk gives, however long it takes: to measure by."""
+        connection = await self._session.connection()
+        await connection.execute(OPENING, {"effort": "100", "probes": "1"})
+        statement = CandidateStatements(self._space).exact(
+            query.mode, query.depth, reachable(reach)
+        )
+        rows = (await connection.execute(statement, _values(query))).all()
+        return Candidates([Candidate(*row) for row in rows], exhaustive=True)
+
     @override
     async def candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
         """Give the union of each arm's best chunks, each with both of its true scores."""
         # The connection instead of the session: the statements select no entities.
         connection = await self._session.connection()
         effort = max(self._settings.effort, min(query.depth, 1000))
-        await connection.execute(OPENING, {"effort": str(effort)})
+        probes = str(self._settings.probes)
+        await connection.execute(OPENING, {"effort": str(effort), "probes": probes})
         caller = in_places(list(reach_values(reach)))
         probed = await self._probe(reach).run(connection, caller)
         if not probed:
@@ -66,10 +78,14 @@ class PgVectorStore(VectorStore):
             statement = self._narrow(query)
             values["documents"] = [document_id for document_id, _ in probed]
         else:
-            statement = self._wide(query, reach)
-            values |= caller
+            statement = self._chosen(query)
+            values |= caller | {"tenant": reach.tenant_id}
             if query.mode != "lexical":
                 values["nearest"] = await self._nearest(connection, query, reach, values)
+            if query.mode != "dense":
+                values["worded"] = await best_by_words(
+                    connection, reach, query.terms or {}, query.depth, values
+                )
         rows = await statement.run(connection, values)
         return Candidates([Candidate(*row) for row in rows], exhaustive=is_narrow)
 
@@ -87,8 +103,7 @@ class PgVectorStore(VectorStore):
             keyed("nearest", *form),
             lambda: statements.nearest(query.depth, reachable(reach, Places())),
         )
-        scope = {"tenant": reach.tenant_id}
-        rows = await approximate.run(connection, {**values, **scope})
+        rows = await approximate.run(connection, values)
         if len(rows) < query.depth:
             exact = _STATEMENTS.of(
                 keyed("nearest exactly", *form),
@@ -111,11 +126,10 @@ class PgVectorStore(VectorStore):
             lambda: statements.narrow(query.mode, query.depth),
         )
 
-    def _wide(self, query: CandidateQuery, reach: Reach) -> Runnable:
+    def _chosen(self, query: CandidateQuery) -> Runnable:
         statements = CandidateStatements(self._space)
         return _STATEMENTS.of(
-            keyed("wide", self._space, query.mode, query.depth, reach_shape(reach)),
-            lambda: statements.wide(query.mode, query.depth, reachable(reach, Places())),
+            ("chosen", self._space, query.mode), lambda: statements.chosen(query.mode)
         )
 
     def _is_narrow(self, chunks: Sequence[int]) -> bool:

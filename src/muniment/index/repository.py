@@ -50,7 +50,7 @@ class HeldDocument:
     """Whether they are to be: it has no access rule."""
 
 
-# Arrays instead of row after row, and all three tables at once: one round trip for a whole batch.
+# Arrays instead of row after row, and all tables at once: one round trip for a whole batch.
 _INSERT = text(
     """
     with rows as (
@@ -69,6 +69,8 @@ _INSERT = text(
         insert into chunk_vector (chunk_id, space, document_id, tenant_id, embedding)
         select id, :space, :document_id, :tenant_id, cast(embedding as halfvec)
         from written join rows using (ordinal)
+    ), waiting as (
+        insert into lex_tail (tenant_id, chunk_id) select :tenant_id, id from written
     )
     insert into chunk_lex (chunk_id, document_id, tenant_id, lex)
     select id, :document_id, :tenant_id, cast(lex as sparsevec)

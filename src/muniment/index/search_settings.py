@@ -31,3 +31,9 @@ class ArmSettings(BaseModel):
         le=1000,
         description="How many neighbours the approximate index considers (hnsw.ef_search).",
     )
+    probes: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="How many lists it looks through where its kind is IVFFlat (ivfflat.probes).",
+    )

@@ -26,7 +26,9 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    LargeBinary,
     Select,
+    SQLColumnExpression,
     Subquery,
     Uuid,
     any_,
@@ -38,8 +40,9 @@ from sqlalchemy import (
     true,
     union,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
-from muniment.index.models import ChunkLex, ChunkVector
+from muniment.index.models import ChunkLex, ChunkVector, LexTail
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.types import HalfVec, SparseVec
 from muniment.library.models import Document
@@ -51,10 +54,12 @@ OPENING = text(
            set_config('enable_seqscan', 'off', true),
            set_config('max_parallel_workers_per_gather', '0', true),
            set_config('hnsw.iterative_scan', 'relaxed_order', true),
-           set_config('hnsw.ef_search', :effort, true)
+           set_config('hnsw.ef_search', :effort, true),
+           set_config('ivfflat.iterative_scan', 'relaxed_order', true),
+           set_config('ivfflat.probes', :probes, true)
     """
 )
-"""Settings that end with the transaction."""
+"""Settings that end with the transaction; those of both kinds of index, whichever there is."""
 
 
 def probe(reachable: ColumnElement[bool], limit: int) -> Select[UUID, int]:
@@ -75,13 +80,17 @@ class CandidateStatements:
         dense = self._nearest_of(documents, depth)
         return self._scored(mode, dense, _best_lexical(documents, depth))
 
-    def wide(
+    def chosen(self, mode: Mode) -> Select[int, UUID, float | None, float | None]:
+        """Score the chunks in the parameters `nearest` and `worded`, which were checked before."""
+        return self._scored(mode, _given("nearest"), _given("worded"))
+
+    def exact(
         self, mode: Mode, depth: int, reachable: ColumnElement[bool]
     ) -> Select[int, UUID, float | None, float | None]:
-        """Score the chunks in `nearest`, and those with the best words of all permitted ones."""
-        nearest = bindparam("nearest", type_=ARRAY(BigInteger()))
-        given: Select[int] = select(func.unnest(nearest, type_=BigInteger()).label("chunk_id"))
-        return self._scored(mode, given, _best_lexical(_ids_of(reachable), depth))
+        """Compare every permitted chunk, however many: what the indexes are measured against."""
+        documents = _ids_of(reachable)
+        dense = self._nearest_of(documents, depth)
+        return self._scored(mode, dense, _best_lexical(documents, depth))
 
     def nearest(self, depth: int, reachable: ColumnElement[bool]) -> Select[int]:
         """Ask the approximate index for permitted neighbours, in the parameter `tenant`.
@@ -127,7 +136,7 @@ class CandidateStatements:
         return (
             select(ChunkVector.chunk_id)
             .join(permitted, true())
-            .where(self._in_space, ChunkVector.tenant_id == bindparam("tenant", type_=Integer()))
+            .where(self._in_space, ChunkVector.tenant_id == _tenant())
             .order_by(self._distance)
             .limit(_literal(depth))
         )
@@ -155,6 +164,72 @@ class CandidateStatements:
                 assert_never(mode)
 
 
+def tail(depth: int, reachable: ColumnElement[bool]) -> Select[int, float]:
+    """Select the best permitted chunks of what is not folded yet."""
+    lex = _lex_by_key(LexTail.chunk_id)
+    distance = lex.c.lex.op("<#>", return_type=Float())(_terms()).label("distance")
+    worded = (
+        select(LexTail.chunk_id, lex.c.document_id, distance)
+        .join(lex, true())
+        .where(LexTail.tenant_id == _tenant())
+    )
+    return _first_permitted(worded, depth, reachable)
+
+
+def checked(depth: int, reachable: ColumnElement[bool]) -> Select[int, float]:
+    """Select the best permitted chunks of those in the parameter `found`."""
+    distance = _term_distance().label("distance")
+    found = bindparam("found", type_=ARRAY(BigInteger()))
+    worded = select(ChunkLex.chunk_id, ChunkLex.document_id, distance).where(
+        ChunkLex.chunk_id == any_(found)
+    )
+    return _first_permitted(worded, depth, reachable)
+
+
+def permitted_chunks(reachable: ColumnElement[bool]) -> Select[bytes | None]:
+    """Select the ids of all permitted chunks, packed into one value: a list would be slow."""
+    packed = func.string_agg(
+        func.int8send(ChunkLex.chunk_id), literal_column("''::bytea"), type_=LargeBinary()
+    )
+    return select(packed).where(ChunkLex.document_id == any_(_ids_of(reachable)))
+
+
+def _first_permitted(
+    worded: Select[int, UUID, float], depth: int, reachable: ColumnElement[bool]
+) -> Select[int, float]:
+    """Go through chunks from the best on, check each by its document, and end when it is enough."""
+    ordered = worded.order_by(literal_column("distance")).subquery("worded")
+    permitted = (
+        select(_literal(1))
+        .select_from(Document)
+        .where(Document.id == ordered.c.document_id, reachable)
+        .offset(_literal(0))
+        .correlate(ordered)
+        .lateral("permitted")
+    )
+    return (
+        select(ordered.c.chunk_id, ordered.c.distance)
+        .join(permitted, true())
+        .where(ordered.c.distance < _literal(0))
+        .order_by(ordered.c.distance)
+        .limit(_literal(depth))
+    )
+
+
+def _lex_by_key(chunk_id: SQLColumnExpression[int]) -> LateralFromClause:
+    return (
+        select(ChunkLex.document_id, ChunkLex.lex)
+        .where(ChunkLex.chunk_id == chunk_id)
+        .offset(_literal(0))
+        .lateral("lex")
+    )
+
+
+def _given(name: str) -> Select[int]:
+    given = bindparam(name, type_=ARRAY(BigInteger()))
+    return select(func.unnest(given, type_=BigInteger()).label("chunk_id"))
+
+
 def _from_terms(
     found: Subquery, cosine: ColumnElement[float | None] | ColumnElement[float]
 ) -> Select[int, UUID, float | None, float | None]:
@@ -179,7 +254,15 @@ def _best_lexical(documents: ColumnElement[Sequence[UUID]], depth: int) -> Selec
 
 
 def _term_distance() -> ColumnElement[float]:
-    return ChunkLex.lex.op("<#>", return_type=Float())(bindparam("terms", type_=SparseVec()))
+    return ChunkLex.lex.op("<#>", return_type=Float())(_terms())
+
+
+def _terms() -> ColumnElement[str]:
+    return bindparam("terms", type_=SparseVec())
+
+
+def _tenant() -> ColumnElement[int]:
+    return bindparam("tenant", type_=Integer())
 
 
 def _ids_of(reachable: ColumnElement[bool]) -> ColumnElement[Sequence[UUID]]:

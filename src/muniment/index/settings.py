@@ -1,9 +1,12 @@
 """Settings of the index: how texts become vectors, and where vectors are kept."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+IndexKind: TypeAlias = Literal["hnsw", "ivfflat"]
+"""Kinds of approximate index that pgvector has."""
 
 
 class _PluginTable(BaseModel):
@@ -45,8 +48,9 @@ class VectorSettings(_PluginTable):
         min_length=1,
         description="Where the vectors are kept; this version takes no other value.",
     )
-    index: Literal["hnsw", "ivfflat"] = Field(
+    index: IndexKind = Field(
         default="hnsw",
-        description="Kind of approximate index in PostgreSQL. IVFFlat holds its recall where many "
-        "texts are nearly equal; HNSW builds up as documents come in.",
+        description="Kind of approximate index in PostgreSQL, for the embedder in use. IVFFlat "
+        "holds its recall where many texts are nearly equal, but fits its lists to what is there "
+        "when it is built; HNSW builds up as documents come in. `muniment migrate` follows.",
     )

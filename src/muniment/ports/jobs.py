@@ -18,6 +18,12 @@ PURGE_ORIGINAL = "purge_original"
 COUNT_WORDS = "count_words"
 """Let the word counts of a collection follow a document whose rule came or went."""
 
+FOLD_POSTINGS = "fold_postings"
+"""Move chunks that wait beside the packed postings of a tenant into them."""
+
+CLEAN_POSTINGS = "clean_postings"
+"""Drop from the packed postings of a tenant what is gone."""
+
 UNTIL_DONE = 1_000_000
 """Attempts of a job that is never given up: what was deleted must go, however long it takes."""
 
@@ -79,6 +85,16 @@ def document_ingestion(tenant_id: int, document_id: UUID, version: int) -> NewJo
     """Ask for a version of a document to be read and indexed."""
     payload: JobPayload = {"document_id": str(document_id), "version": version}
     return NewJob(tenant_id, INGEST_DOCUMENT, f"{document_id}:{version}", payload)
+
+
+def postings_fold(tenant_id: int) -> NewJob:
+    """Ask for the tail of a tenant to be folded into its postings."""
+    return _follow_up(tenant_id, FOLD_POSTINGS, str(tenant_id), {})
+
+
+def postings_cleaning(tenant_id: int, after: int = -1) -> NewJob:
+    """Ask for a pass through the postings of a tenant, from the terms after the given one on."""
+    return _follow_up(tenant_id, CLEAN_POSTINGS, str(tenant_id), {"after": after})
 
 
 def _follow_up(tenant_id: int, kind: str, key: str, payload: JobPayload) -> NewJob:
