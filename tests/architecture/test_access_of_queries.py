@@ -16,6 +16,7 @@ GUARDS = {"muniment.library.policy.predicate", "muniment.index.reach.reachable"}
 WITHOUT_A_CALLER = {
     "ingestion/": "runs as the worker role, for a tenant and for nobody in it",
     "index/folding.py": "counts as the worker role, for a tenant and for nobody in it",
+    "index/recall.py": "samples as the owner, for those who operate it, and gives numbers only",
     "index/repository.py": "writes the index as the worker role",
     "index/search_statements.py": "is handed the condition by the store, which has it from a reach",
     "library/repository/collections.py": "asks whether any document is left in a collection",

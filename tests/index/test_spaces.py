@@ -158,7 +158,56 @@ class TestEnsureSpace:
         definitions = list((await indexes(database)).values())
         assert len(definitions) == 1
         assert "USING ivfflat" in definitions[0]
-        assert "lists='1000'" in definitions[0]
+        assert "lists='20'" in definitions[0]
+
+    async def test_fits_the_lists_to_the_vectors_when_it_is_rebuilt(
+        self, database: TestDatabase
+    ) -> None:
+        space = await ensure(database, SMALL, IVFFLAT)
+        async with database.owner.begin() as owner:
+            await owner.execute(
+                text(
+                    "insert into chunk_vector (chunk_id, space, document_id, tenant_id, embedding)"
+                    " select n, :space, gen_random_uuid(), 1, cast(array[sin(n), cos(n), 0, 0]"
+                    " as halfvec) from generate_series(1, 22000) n"
+                ),
+                {"space": space},
+            )
+
+        await ensure(database, SMALL, IVFFLAT)
+        assert "lists='20'" in str(await indexes(database))
+        async with database.owner.connect() as owner:
+            await ensure_space(owner, SMALL, IVFFLAT, rebuild=True)
+
+        assert list(await indexes(database)) == [f"chunk_vector_space_{space}"]
+        assert "lists='22'" in str(await indexes(database))
+
+    async def test_leaves_the_indexes_of_other_spaces_as_they_are(
+        self, database: TestDatabase
+    ) -> None:
+        small, large = await ensure(database, SMALL), await ensure(database, LARGE)
+
+        await ensure(database, SMALL, IVFFLAT)
+
+        found = await indexes(database)
+        assert "USING ivfflat" in found[f"chunk_vector_space_{small}"]
+        assert "USING hnsw" in found[f"chunk_vector_space_{large}"]
+
+    async def test_keeps_the_old_index_until_the_new_one_is_there(
+        self, database: TestDatabase
+    ) -> None:
+        space = await ensure(database, SMALL)
+        name = f"chunk_vector_space_{space}"
+        async with database.owner.connect() as owner:
+            plain = await owner.execution_options(isolation_level="AUTOCOMMIT")
+            await plain.execute(text(f"drop index {name}"))
+            await add_vector(plain, space, [1.0] * 8)
+            await plain.execute(text(f"create index {name} on chunk_vector (space)"))
+        async with database.owner.connect() as owner:
+            with pytest.raises(DBAPIError, match="dimensions"):
+                await ensure_space(owner, SMALL, HNSW)
+
+        assert name in await indexes(database)
 
     async def test_refuses_more_dimensions_than_can_be_indexed(
         self, database: TestDatabase

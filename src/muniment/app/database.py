@@ -84,7 +84,11 @@ async def prepare_owner(connection: AsyncConnection, urls: DatabaseUrls) -> None
 
 
 async def bring_up_to_date(
-    urls: DatabaseUrls, identity: EmbedderIdentity, vectors: VectorSettings
+    urls: DatabaseUrls,
+    identity: EmbedderIdentity,
+    vectors: VectorSettings,
+    *,
+    rebuild_index: bool = False,
 ) -> None:
     """Migrate, put up the walls, register the embedding space; costs few reads when all is done."""
     migrator = Migrator(urls.owner, all_tables())
@@ -99,4 +103,4 @@ async def bring_up_to_date(
         async with connection.begin():
             if not await walls.are_up(connection):
                 await walls.apply(connection)
-        await ensure_space(connection, identity, vectors)
+        await ensure_space(connection, identity, vectors, rebuild=rebuild_index)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from muniment.app.database import database_addresses, ensure_owner, ensure_walls
 from muniment.app.folder import make_data_folder
 from muniment.app.local_mode import refuse_open_local_mode
+from muniment.app.recall_check import check_recall
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
 from muniment.index.spaces import find_space
@@ -84,7 +85,10 @@ async def _examine_database(settings: Settings, urls: DatabaseUrls) -> AsyncIter
     if schema.problem is not None:
         return
     yield await _look("policies and grants", lambda: _check_walls(urls))
-    yield await _look("embedding space", lambda: _check_space(settings, urls))
+    space = await _look("embedding space", lambda: _check_space(settings, urls))
+    yield space
+    if space.problem is None:
+        yield await _look("what searches find", lambda: check_recall(settings, urls))
 
 
 async def _look(subject: str, check: Callable[[], Awaitable[None]]) -> Finding:

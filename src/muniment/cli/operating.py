@@ -28,6 +28,12 @@ async def migrate(
     discard_data: Annotated[
         bool, typer.Option("--discard-data", help="Let going back remove what is stored.")
     ] = False,
+    rebuild_index: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild-index", help="Build the vector index anew; the old one serves meanwhile."
+        ),
+    ] = False,
 ) -> None:
     """Bring the database's tables, policies and indexes to this version."""
     settings = place.settings(log_level="warning")
@@ -45,7 +51,12 @@ async def migrate(
             await migrator.go_to(to, discard_data=discard_data)
             typer.echo(f"The database is at revision {to}.")
         else:
-            await bring_up_to_date(urls, shared.embedder.identity, settings.vectors)
+            await bring_up_to_date(
+                urls,
+                shared.embedder.identity,
+                settings.vectors,
+                rebuild_index=rebuild_index,
+            )
             typer.echo(f"The database is at revision {Migrator.head()}.")
 
 

@@ -7,12 +7,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from muniment.index.models import EmbeddingSpace
-from muniment.index.settings import VectorSettings
+from muniment.index.settings import IndexKind, VectorSettings
 from muniment.kit.errors import ConfigurationError
 from muniment.ports.embedding import EmbedderIdentity
 
 _MAX_DIMENSION = 4000
 """What an index of pgvector takes of half-precision vectors."""
+
+_FEWEST_LISTS, _MOST_LISTS = 20, 1000
+_VECTORS_OF_LIST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,17 @@ async def find_space(session: AsyncSession, identity: EmbedderIdentity) -> Embed
 
 
 async def ensure_space(
-    connection: AsyncConnection, identity: EmbedderIdentity, settings: VectorSettings
+    connection: AsyncConnection,
+    identity: EmbedderIdentity,
+    settings: VectorSettings,
+    *,
+    rebuild: bool = False,
 ) -> EmbeddingSpaceRef:
     """Register the space of an embedder and build its index, as the owner of the tables.
 
-    A space that is there already costs two reads. The index is built without locking out writers.
+    A space that is there already costs two reads. The index is built without locking out writers;
+    one of another kind, or one to be rebuilt, serves until the new one is ready. Other spaces keep
+    the index that they have.
     """
     if identity.dimension > _MAX_DIMENSION:
         raise ConfigurationError(
@@ -59,18 +68,13 @@ async def ensure_space(
             )
             space_id = (await connection.execute(wanted)).scalar_one()
     space = EmbeddingSpaceRef(space_id, identity.dimension)
-    await _ensure_index(connection, space, settings)
+    name = f"chunk_vector_space_{space.id}"
+    if rebuild or not await _has_index(connection, name, settings.index):
+        await _build_index(connection, space, name, settings.index)
     return space
 
 
-async def _ensure_index(
-    connection: AsyncConnection, space: EmbeddingSpaceRef, settings: VectorSettings
-) -> None:
-    name = f"chunk_vector_space_{space.id}"
-    method, options = {
-        "hnsw": ("hnsw", "(m = 16, ef_construction = 64)"),
-        "ivfflat": ("ivfflat", "(lists = 1000)"),
-    }[settings.index]
+async def _has_index(connection: AsyncConnection, name: str, kind: IndexKind) -> bool:
     async with connection.begin():
         state = await connection.execute(
             text(
@@ -80,20 +84,40 @@ async def _ensure_index(
             {"name": name},
         )
         present = state.one_or_none()
-    if present is not None and present.amname == method and present.indisvalid:
-        return
+    return present is not None and present.amname == kind and present.indisvalid
+
+
+async def _build_index(
+    connection: AsyncConnection, space: EmbeddingSpaceRef, name: str, kind: IndexKind
+) -> None:
+    options = "m = 16, ef_construction = 64"
+    if kind == "ivfflat":
+        options = f"lists = {await _lists(connection, space)}"
+    building = f"{name}_new"
     _ = await connection.execution_options(isolation_level="AUTOCOMMIT")
     try:
         async with connection.begin():
-            # A build that was cut off leaves an invalid index behind, another kind the wrong one.
-            await connection.exec_driver_sql(f"drop index concurrently if exists {name}")
+            # A build that was cut off leaves an invalid index behind.
+            await connection.exec_driver_sql(f"drop index concurrently if exists {building}")
             await connection.exec_driver_sql(
-                f"create index concurrently {name} on chunk_vector using {method}"
-                f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with {options}"
+                f"create index concurrently {building} on chunk_vector using {kind}"
+                f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with ({options})"
                 f" where space = {space.id}"
             )
+            await connection.exec_driver_sql(f"drop index concurrently if exists {name}")
+            await connection.exec_driver_sql(f"alter index {building} rename to {name}")
     finally:
         _ = await connection.execution_options(isolation_level="READ COMMITTED")
+
+
+async def _lists(connection: AsyncConnection, space: EmbeddingSpaceRef) -> int:
+    """Count how many lists fit the vectors that are there, by the advice of pgvector."""
+    async with connection.begin():
+        counted = await connection.execute(
+            text("select count(*) from chunk_vector where space = :space"), {"space": space.id}
+        )
+        vectors = int(counted.scalar_one())
+    return min(max(_FEWEST_LISTS, vectors // _VECTORS_OF_LIST), _MOST_LISTS)
 
 
 def _key(identity: EmbedderIdentity) -> dict[str, str | int]:
