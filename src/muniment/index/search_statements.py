@@ -197,8 +197,12 @@ def permitted_chunks(reachable: ColumnElement[bool]) -> Select[bytes | None]:
 def _first_permitted(
     worded: Select[int, UUID, float], depth: int, reachable: ColumnElement[bool]
 ) -> Select[int, float]:
-    """Go through chunks from the best on, check each by its document, and end when it is enough."""
-    ordered = worded.order_by(literal_column("distance")).subquery("worded")
+    """Go through chunks from the best on, check each by its document, and end when it is enough.
+
+    The inner offset keeps the condition on the distance outside, where it is not computed again.
+    """
+    best_first = worded.order_by(literal_column("distance")).offset(_literal(0))
+    ordered = best_first.subquery("worded")
     permitted = (
         select(_literal(1))
         .select_from(Document)

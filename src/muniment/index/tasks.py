@@ -36,7 +36,7 @@ _WANTED = text(
 )
 
 LONG_TAIL = 1000
-"""From so many chunks on a tail is folded: comparing them takes a search about a millisecond."""
+"""From so many chunks on a tail is folded: comparing them takes a search two or three ms of CPU."""
 MOST_CHUNKS = 4000
 """What one fold takes: bounds its memory and how long it keeps others from the postings."""
 GONE_SHARE = 0.2

@@ -34,8 +34,11 @@ POSTINGS_SHARE = 0.2
 
 _TIMES_DEPTH = 3
 """How many more candidates are checked than wanted: enough where a third is permitted."""
-_IN_LOOP = 40_000
-"""Postings that are added up within the event loop; that takes a millisecond or two."""
+_IN_LOOP = 50_000
+"""Postings that are added up within the event loop, which takes up to 3 ms.
+
+More of them go to a thread. There the loop waits about 5 ms for its turn, however many they are: a
+thread that computes gives way no sooner."""
 
 # From the term that weighs most on, until so many are read. Which terms are left out may not tell
 # how many hidden chunks hold one, so counts are blurred first: at least 10, and a power of two.
