@@ -1,39 +1,45 @@
-"""A corpus of 10,000 chunks behind walls, written as the worker would, without its parsers.
+"""A corpus behind walls, written as the worker would, without its parsers; it can grow.
 
-Half of the documents are one caller's, a tenth another's, a hundredth a third's; the rest is
-nobody's of these. Texts and vectors are made up: what is measured is the cost of finding.
+Half of the documents are one caller's, a tenth another's, and so on; the rest is nobody's of
+these. Texts and vectors are made up, but lie in clusters as real ones do: what is measured is the
+cost of finding, and how much is found.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import httpx2
-from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.texts import Writer
 from muniment.adapters.embedders.hashing import HashingEmbedder, HashingSettings
 from muniment.app.tables import all_tables
 from muniment.index.chunking import ChunkSpan
+from muniment.index.folding import fold_tail, hold_postings
 from muniment.index.lexical import LexicalModel
 from muniment.index.repository import HeldDocument, IndexedChunk, IndexWriter
-from muniment.index.spaces import EmbeddingSpaceRef, find_space
+from muniment.index.settings import IndexKind, VectorSettings
+from muniment.index.spaces import EmbeddingSpaceRef, ensure_space, find_space
 from muniment.index.terms import TermAnalyzer, tenant_salt
 from muniment.kit.ids import new_id
 from muniment.library.models import Collection, Document, DocumentVersion
 from muniment.postgres.embedded.supervisor import EmbeddedUrls
 from muniment.postgres.engine import create_engine
 from muniment.postgres.settings import DatabaseSettings
-from muniment.postgres.unit_of_work import Transactions
+from muniment.postgres.unit_of_work import Scope, Transactions
 from tests.support.product_process import ProductProcess
 
-SHARES = {"half": 0.5, "tenth": 0.1, "hundredth": 0.01}
+SHARES = {"half": 0.5, "tenth": 0.1, "hundredth": 0.01, "thousandth": 0.001}
 """Each caller and what part of the corpus it may read."""
 
 _CHUNKS_EACH = 5
 _CHUNK_BYTES = 900
 _DOCUMENTS_IN_COMMIT = 50
+_FOLDED_AT_ONCE = 4000
 _LANGUAGE = "en"
 
 
@@ -55,6 +61,7 @@ class Corpus:
 
     callers: Mapping[str, Caller]
     space: EmbeddingSpaceRef
+    writer: "CorpusWriter"
 
 
 class CorpusWriter:
@@ -82,7 +89,8 @@ class CorpusWriter:
     async def _document(
         self, caller: Caller, number: int
     ) -> tuple[Document, DocumentVersion, list[IndexedChunk]]:
-        bodies = [self._writer.document(_CHUNK_BYTES) for _ in range(_CHUNKS_EACH)]
+        topic = self._writer.topic()
+        bodies = [self._writer.passage(topic, _CHUNK_BYTES) for _ in range(_CHUNKS_EACH)]
         text = "".join(bodies)
         shared = {"tenant_id": caller.tenant_id, "media_type": "text/plain", "size": len(text)}
         document = Document(
@@ -133,38 +141,73 @@ def _held(document: Document) -> HeldDocument:
     )
 
 
-async def write_corpus(product: ProductProcess, urls: EmbeddedUrls, chunks: int) -> Corpus:
-    """Make the callers over HTTP and their documents behind the API."""
+async def write_corpus(product: ProductProcess, urls: EmbeddedUrls) -> Corpus:
+    """Make the callers over HTTP; their collections are empty."""
     all_tables()  # known to the mapper before the first insert
-    callers = {name: await _caller(product, urls.owner, name) for name in (*SHARES, "others")}
-    documents = chunks // _CHUNKS_EACH
-    engine = create_engine(urls.owner, DatabaseSettings(), application="bench")
-    try:
+    callers = {name: await _caller(product, urls, name) for name in (*SHARES, "others")}
+    async with _owner(urls) as engine, Transactions(engine).begin(None) as session:
+        space = await find_space(session, HashingEmbedder(HashingSettings()).identity)
+    return Corpus(callers, space, CorpusWriter(space))
+
+
+async def grow(corpus: Corpus, urls: EmbeddedUrls, before: int, after: int) -> None:
+    """Write documents behind the API until there are so many chunks, all of them folded."""
+    async with _owner(urls) as engine:
+        # One by one into an index that is there would take most of the time.
+        async with engine.begin() as connection:
+            name = f"chunk_vector_space_{corpus.space.id}"
+            await connection.exec_driver_sql(f"drop index if exists {name}")
         transactions = Transactions(engine)
-        async with transactions.begin(None) as session:
-            space = await find_space(session, HashingEmbedder(HashingSettings()).identity)
-        writer = CorpusWriter(space)
-        counts = {name: round(documents * share) for name, share in SHARES.items()}
-        counts["others"] = documents - sum(counts.values())
-        for name, count in counts.items():
-            await writer.write(transactions, callers[name], count)
+        rest = (after - before) // _CHUNKS_EACH
+        for name, share in SHARES.items():
+            count = _documents(after, share) - (_documents(before, share) if before else 0)
+            rest -= count
+            await corpus.writer.write(transactions, corpus.callers[name], count)
+        await corpus.writer.write(transactions, corpus.callers["others"], rest)
+        await _fold(transactions, corpus.callers["others"].tenant_id)
+    await use_index(corpus, urls, "hnsw")
+
+
+async def use_index(corpus: Corpus, urls: EmbeddedUrls, kind: IndexKind) -> None:
+    """Give the vectors an index of a kind, and the planner its statistics."""
+    async with _owner(urls) as engine, engine.connect() as connection:
+        identity = HashingEmbedder(HashingSettings()).identity
+        assert await ensure_space(connection, identity, VectorSettings(index=kind)) == corpus.space
+        plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await plain.exec_driver_sql("vacuum analyze")
+
+
+def _documents(chunks: int, share: float) -> int:
+    return max(1, round(chunks * share / _CHUNKS_EACH))
+
+
+async def _fold(transactions: Transactions, tenant_id: int) -> None:
+    """Fold what waits, in turns with the product's own worker."""
+    is_more_left = True
+    while is_more_left:
+        async with transactions.begin(Scope(tenant_id)) as session:
+            if await hold_postings(session, tenant_id):
+                is_more_left = (await fold_tail(session, tenant_id, _FOLDED_AT_ONCE)).is_more_left
+
+
+@asynccontextmanager
+async def _owner(urls: EmbeddedUrls) -> AsyncIterator[AsyncEngine]:
+    patient = DatabaseSettings(statement_timeout=timedelta(minutes=30))
+    engine = create_engine(urls.owner, patient, application="bench")
+    try:
+        yield engine
     finally:
         await engine.dispose()
-    return Corpus(callers, space)
 
 
-async def _caller(product: ProductProcess, owner: SecretStr, user: str) -> Caller:
+async def _caller(product: ProductProcess, urls: EmbeddedUrls, user: str) -> Caller:
     token = await product.token(user, "member")
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=product.address, headers=headers) as client:
         made = await client.post("/api/v1/collections", json={"name": user})
         collection_id = UUID(made.raise_for_status().json()["id"])
         profile = (await client.get("/api/v1/users/me")).raise_for_status().json()
-    engine = create_engine(owner, DatabaseSettings(), application="bench")
-    try:
-        async with Transactions(engine).begin(None) as session:
-            collection = await session.get_one(Collection, collection_id)
-    finally:
-        await engine.dispose()
+    async with _owner(urls) as engine, Transactions(engine).begin(None) as session:
+        collection = await session.get_one(Collection, collection_id)
     user_id = UUID(profile["id"])
     return Caller(token, f"user:{user_id}", collection.tenant_id, user_id, collection_id)

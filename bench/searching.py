@@ -2,22 +2,24 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
 from bench.accounting import counting, cpu_s
-from bench.corpus import SHARES, Caller, write_corpus
+from bench.corpus import SHARES, Caller, Corpus, grow, write_corpus
 from bench.figures import Budget, Figure
+from bench.finding import measure_found
 from bench.load import send_load, write_request
 from bench.texts import Writer
 from muniment.adapters.embedders.hashing import HashingEmbedder, HashingSettings
 from muniment.index.lexical import LexicalModel, query_weights
+from muniment.index.postings import scored
 from muniment.index.repository import halfvec_text
 from muniment.index.sparsevec import sparsevec_text
 from muniment.index.terms import TermAnalyzer, tenant_salt
-from muniment.postgres.embedded.supervisor import EmbeddedPostgres
+from muniment.postgres.embedded.supervisor import EmbeddedPostgres, EmbeddedUrls
 from tests.support.product_process import ProductProcess
 
 _QUESTIONS = 25
@@ -26,6 +28,8 @@ _RESULTS = 10
 _NARROW = 500
 _RANKING_MS = 6.0
 _TIMES_FLOOR = 1.5
+_FLAT = 2.0
+_CHECKED = 300
 _MS = 1000.0
 
 _OPENING = """
@@ -50,9 +54,17 @@ _LEXICAL_NARROW = """
 select chunk_id, lex <#> $1::text::sparsevec as distance from chunk_lex
 where document_id = any($2) order by distance limit 50
 """
-_LEXICAL_WIDE = f"""
-select chunk_id, lex <#> $1::text::sparsevec as distance from chunk_lex
-where document_id = any(array(select id from document where {_LIVE})) order by distance limit 50
+_BLOCKS = """
+select term, first_chunk, chunks, impacts from lex_block where tenant_id = $1 and term = any($2)
+"""
+_CHECK = f"""
+with k as materialized (
+    select chunk_id, document_id, lex <#> $1::text::sparsevec as distance from chunk_lex
+    where chunk_id = any($2)
+)
+select chunk_id, distance from k
+cross join lateral (select from document d where d.id = k.document_id and {_LIVE} offset 0) x
+order by distance limit 50
 """
 _BODY = """
 select c.id, c.text from chunk c join document d on d.id = c.document_id
@@ -67,6 +79,7 @@ class Prepared:
 
     vector: str
     terms: str
+    weights: Mapping[int, float]
 
 
 class BareStatements:
@@ -89,39 +102,85 @@ class BareStatements:
                 lexical = await fetch(_LEXICAL_NARROW, question.terms, permitted)
             else:
                 dense = await fetch(self._dense_wide, question.vector)
-                lexical = await fetch(_LEXICAL_WIDE, question.terms)
+                weights = question.weights
+                blocks = await fetch(_BLOCKS, self._caller.tenant_id, list(weights))
+                found = scored([tuple(row) for row in blocks], weights).best(_CHECKED)
+                lexical = await fetch(_CHECK, question.terms, found)
             best = [row["chunk_id"] for row in (*dense[:_RESULTS], *lexical[:_RESULTS])]
             return len(await fetch(_BODY, best[:_RESULTS]))
 
 
-async def measure_searching(product: ProductProcess, *, quick: bool) -> Sequence[Figure]:
-    """Write the corpus, then search as each caller both ways."""
+async def measure_searching(
+    product: ProductProcess, *, quick: bool, large: bool
+) -> Sequence[Figure]:
+    """Write the corpus, then search as each caller both ways; let it grow tenfold and repeat."""
+    sizes = [2_000] if quick else [10_000, 100_000] if large else [10_000]
     writer = Writer(13)
-    questions = [writer.words(8) for _ in range(_QUESTIONS)]
-    rounds = 2 if quick else 8
-    figures = []
+    questions = [writer.about(writer.topic(), 8) for _ in range(_QUESTIONS)]
+    figures: list[Figure] = []
     async with EmbeddedPostgres(product.data_dir / "postgres") as urls:
-        corpus = await write_corpus(product, urls, 2_000 if quick else 10_000)
-        connection = await asyncpg.connect(urls.superuser.get_secret_value())
-        await connection.execute("vacuum analyze")
-        serving = await asyncpg.connect(urls.serving.get_secret_value())
+        corpus, before = await write_corpus(product, urls), 0
+        for size in sizes:
+            await grow(corpus, urls, before, size)
+            bench = _Bench(product, urls, corpus, questions, 2 if quick else 8)
+            figures += await bench.measure(size)
+            figures += await measure_found(urls, corpus, questions, size)
+            before = size
+    return [*figures, *_flatness(figures)] if large else figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """The same questions as every caller, of one size of the corpus."""
+
+    product: ProductProcess
+    urls: EmbeddedUrls
+    corpus: Corpus
+    questions: Sequence[str]
+    rounds: int
+
+    async def measure(self, size: int) -> list[Figure]:
+        """Measure the bare statements and the product."""
+        figures: list[Figure] = []
+        connection = await asyncpg.connect(self.urls.superuser.get_secret_value())
+        serving = await asyncpg.connect(self.urls.serving.get_secret_value())
         try:
             for name, share in SHARES.items():
-                caller = corpus.callers[name]
-                prepared = await _prepare(connection, caller, questions)
-                bare = BareStatements(serving, caller, corpus.space.id)
-                floor = await _bare_ms(product, bare, prepared, rounds)
+                caller = self.corpus.callers[name]
+                prepared = await _prepare(connection, caller, self.questions, size)
+                bare = BareStatements(serving, caller, self.corpus.space.id)
+                floor = await _bare_ms(self.product, bare, prepared, self.rounds)
                 figures += await _product_figures(
-                    product, caller, questions, rounds, (f"{share:.0%} permitted", floor)
+                    self.product,
+                    caller,
+                    self.questions,
+                    self.rounds,
+                    (f"{share:.1%} of {size:,}", floor),
                 )
         finally:
             await serving.close()
             await connection.close()
-    return figures
+        return figures
+
+
+def _flatness(figures: Sequence[Figure]) -> list[Figure]:
+    """Set the CPU over the large corpus beside that over the small one."""
+    cpu = {figure.name: figure.value for figure in figures if figure.name.startswith("CPU, ")}
+    return [
+        Figure(
+            "search",
+            f"CPU at 100,000 by 10,000, {share:.1%}",
+            cpu[f"CPU, {share:.1%} of 100,000"],
+            "ms",
+            cpu[f"CPU, {share:.1%} of 10,000"],
+            Budget(_FLAT),
+        )
+        for share in SHARES.values()
+    ]
 
 
 async def _prepare(
-    connection: asyncpg.Connection, caller: Caller, questions: Sequence[str]
+    connection: asyncpg.Connection, caller: Caller, questions: Sequence[str], chunks: int
 ) -> list[Prepared]:
     """Turn the questions into vectors and weighed terms, outside of what is measured."""
     lexical = LexicalModel(TermAnalyzer())
@@ -130,8 +189,9 @@ async def _prepare(
     for question, vector in zip(questions, vectors, strict=True):
         terms = lexical.query_terms(question, "en", tenant_salt(caller.tenant_id))
         rows = await connection.fetch(_COUNTS, caller.collection_id, list(terms.ids))
-        weights = query_weights(terms, dict(rows), 10_000)
-        prepared.append(Prepared(halfvec_text(vector), sparsevec_text(weights)))
+        weights = query_weights(terms, dict(rows), chunks)
+        by_term = dict(zip(weights.ids, weights.weights, strict=True))
+        prepared.append(Prepared(halfvec_text(vector), sparsevec_text(weights), by_term))
     return prepared
 
 

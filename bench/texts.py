@@ -5,6 +5,9 @@ from itertools import accumulate
 
 _SYLLABLES = ("an", "bor", "cel", "dur", "es", "fal", "gri", "hon", "il", "jut", "kel", "lom")
 _VOCABULARY = 5_000
+_TOPICS = 400
+_TOPIC_WORDS = 40
+_TOPIC_SHARE = 0.4
 _SENTENCE = 14
 _PARAGRAPH = 5
 
@@ -24,6 +27,23 @@ class Writer:
     def words(self, count: int) -> str:
         """Write some words."""
         return " ".join(self._dice.choices(self._words, cum_weights=self._weights, k=count))
+
+    def topic(self) -> int:
+        """Choose what a text is about."""
+        return self._dice.randrange(_TOPICS)
+
+    def about(self, topic: int, count: int) -> str:
+        """Write some words, many of which belong to a topic: real texts lie in clusters."""
+        own = random.Random(topic).sample(self._words[_TOPIC_WORDS:], _TOPIC_WORDS)
+        return " ".join(
+            self._dice.choice(own) if self._dice.random() < _TOPIC_SHARE else word
+            for word in self.words(count).split()
+        )
+
+    def passage(self, topic: int, size: int) -> str:
+        """Write about a topic, about so many bytes."""
+        text = self.about(topic, size // 5)
+        return text[:size]
 
     def sentence(self) -> str:
         """Write a sentence."""
