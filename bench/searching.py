@@ -39,19 +39,22 @@ select set_config('muniment.tenant', $1, true), set_config('muniment.principals'
        set_config('max_parallel_workers_per_gather', '0', true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true)
 """
+# The question stands in a sub-select, else a generic plan reads its text anew for every row.
 _LIVE = "deleted_at is null and ready_version is not null"
 _PROBE = f"select id from document where {_LIVE} limit {_NARROW + 1}"
 _DENSE_NARROW = """
-select chunk_id, (embedding::halfvec(384) <#> $1::text::halfvec) + 0 as distance from chunk_vector
+select chunk_id, (embedding::halfvec(384) <#> (select $1::text::halfvec)) + 0 as distance
+from chunk_vector
 where document_id = any($2) and space = {space} order by distance limit 50
 """
 _DENSE_WIDE = f"""
-select chunk_id, embedding::halfvec(384) <#> $1::text::halfvec as distance from chunk_vector k
+select chunk_id, embedding::halfvec(384) <#> (select $1::text::halfvec) as distance
+from chunk_vector k
 cross join lateral (select from document d where d.id = k.document_id and {_LIVE} offset 0) x
-where space = {{space}} order by embedding::halfvec(384) <#> $1::text::halfvec limit 50
+where space = {{space}} order by embedding::halfvec(384) <#> (select $1::text::halfvec) limit 50
 """
 _LEXICAL_NARROW = """
-select chunk_id, lex <#> $1::text::sparsevec as distance from chunk_lex
+select chunk_id, lex <#> (select $1::text::sparsevec) as distance from chunk_lex
 where document_id = any($2) order by distance limit 50
 """
 _BLOCKS = """
@@ -59,7 +62,7 @@ select term, first_chunk, chunks, impacts from lex_block where tenant_id = $1 an
 """
 _CHECK = f"""
 with k as materialized (
-    select chunk_id, document_id, lex <#> $1::text::sparsevec as distance from chunk_lex
+    select chunk_id, document_id, lex <#> (select $1::text::sparsevec) as distance from chunk_lex
     where chunk_id = any($2)
 )
 select chunk_id, distance from k

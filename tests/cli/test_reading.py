@@ -205,6 +205,10 @@ class TestOperating:
         checked = run("migrate", "--check")
         assert (checked.exit_code, checked.stdout) == (0, "The database is up to date.\n")
 
+    def test_the_index_is_built_anew_when_asked_for(self, run: Run) -> None:
+        assert run("migrate", "--rebuild-index").exit_code == 0
+        assert run("migrate", "--check").exit_code == 0
+
     def test_going_back_and_to_the_newest_puts_the_walls_up_again(self, run: Run) -> None:
         assert run("migrate", "--to", "2026_11_23_0102", "--discard-data").exit_code == 0
         assert run("migrate", "--check").exit_code == 1
