@@ -180,7 +180,13 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
         await shared.embedder.prepare()
         parsers = ParserPool(settings.parsing)
         stack.push_async_callback(parsers.close)
-        pipeline = Pipeline(shared.embedder, shared.detector, shared.lexical, settings.chunking)
+        pipeline = Pipeline(
+            shared.embedder,
+            shared.detector,
+            shared.lexical,
+            settings.chunking,
+            keeps_states=settings.embedding.word_states,
+        )
         batch = settings.ingestion.embedding_batch
         originals = shared.originals
         kinds: dict[str, JobKind] = {

@@ -12,7 +12,7 @@
 -- serves it, in a query it may not, because && is not leakproof.
 --
 -- Without row-level security, by design: tenant and embedding_space (names only), job (claimed for
--- all tenants; holds ids only), chunk_vector, chunk_lex (ids and numbers without text; reached
+-- all tenants; holds ids only), chunk_vector, chunk_lex, chunk_states (ids and numbers without text; reached
 -- through documents that the caller may see), lex_term, lex_total (counts; reached through
 -- collections that the caller holds a grant in), alembic_version.
 
@@ -101,8 +101,8 @@ create policy tenant on pending_original to {serving} using (tenant_id = {tenant
 create policy job on pending_original to {worker} using (true);
 
 -- The index: numbers without text.
-grant select on chunk_vector, chunk_lex, lex_term, lex_total to {serving};
-grant select, insert, delete on chunk_vector, chunk_lex to {worker};
+grant select on chunk_vector, chunk_lex, chunk_states, lex_term, lex_total to {serving};
+grant select, insert, delete on chunk_vector, chunk_lex, chunk_states to {worker};
 grant select, insert, update, delete on lex_term, lex_total to {worker};
 
 -- Jobs: a request adds them in its own transaction; workers claim and end them.

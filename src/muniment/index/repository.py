@@ -31,6 +31,8 @@ class IndexedChunk:
     text: str
     embedding: Vector
     terms: SparseTerms
+    states: bytes | None = None
+    """The packed states of its words, where they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,15 @@ class HeldDocument:
     """Whether they are to be: it has no access rule."""
 
 
-# Arrays instead of row after row, and all three tables at once: one round trip for a whole batch.
+# Arrays instead of row after row, and all tables at once: one round trip for a whole batch.
 _INSERT = text(
     """
     with rows as (
         select * from unnest(
             cast(:ordinals as int[]), cast(:starts as int[]), cast(:ends as int[]),
             cast(:pages as int[]), cast(:headings as text[]), cast(:bodies as text[]),
-            cast(:embeddings as text[]), cast(:lex as text[])
-        ) as r (ordinal, start_offset, end_offset, page, headings, body, embedding, lex)
+            cast(:embeddings as text[]), cast(:lex as text[]), cast(:states as bytea[])
+        ) as r (ordinal, start_offset, end_offset, page, headings, body, embedding, lex, states)
     ), written as (
         insert into chunk (document_id, tenant_id, version, ordinal, start_offset, end_offset, page,
                            headings, text)
@@ -69,6 +71,9 @@ _INSERT = text(
         insert into chunk_vector (chunk_id, space, document_id, tenant_id, embedding)
         select id, :space, :document_id, :tenant_id, cast(embedding as halfvec)
         from written join rows using (ordinal)
+    ), states as (
+        insert into chunk_states (chunk_id, space, states)
+        select id, :space, states from written join rows using (ordinal) where states is not null
     )
     insert into chunk_lex (chunk_id, document_id, tenant_id, lex)
     select id, :document_id, :tenant_id, cast(lex as sparsevec)
@@ -77,7 +82,11 @@ _INSERT = text(
 )
 _DELETE = text(
     """
-    with vectors as (delete from chunk_vector where document_id = :document_id),
+    with states as (
+             delete from chunk_states
+             where chunk_id in (select id from chunk where document_id = :document_id)
+         ),
+         vectors as (delete from chunk_vector where document_id = :document_id),
          texts as (delete from chunk where document_id = :document_id)
     delete from chunk_lex where document_id = :document_id returning lex::text
     """
@@ -138,6 +147,7 @@ class IndexWriter:
                 "bodies": [chunk.text for chunk in chunks],
                 "embeddings": [halfvec_text(chunk.embedding) for chunk in chunks],
                 "lex": [sparsevec_text(chunk.terms) for chunk in chunks],
+                "states": [chunk.states for chunk in chunks],
             },
         )
 
