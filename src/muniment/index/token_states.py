@@ -65,9 +65,9 @@ class QuestionStates:
     def _nearest(self, passages: Sequence[bytes]) -> NDArray[np.float32]:
         """Give the cosine of every word with the nearest of each passage: words x passages."""
         dimension = self.states.shape[1]
-        width = dimension // _BITS
+        width = -(-dimension // _BITS)
         rows = np.frombuffer(b"".join(passages), np.uint8).reshape(-1, width)
-        bits = np.unpackbits(rows, axis=1).astype(np.float32)
+        bits = np.unpackbits(rows, axis=1, count=dimension).astype(np.float32)
         states = self.states.astype(np.float32)
         # A sign is 2 x bit - 1: the product with it needs no second pass over the bits.
         cosines = 2.0 * (states @ bits.T) - states.sum(axis=1, keepdims=True)
