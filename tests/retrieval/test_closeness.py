@@ -6,6 +6,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from muniment.index.token_states import QuestionStates, packed_states
 from muniment.ports.embedding import Vector
@@ -45,16 +46,20 @@ class FakeStore(VectorStore):
     moved: list[Vector] = field(default_factory=list)
 
     @property
+    @override
     def capabilities(self) -> Capabilities:
         return Capabilities(frozenset(), live_walls=True, close_looks=True)
 
+    @override
     async def candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
         raise AssertionError("a closer look searches for nothing")
 
+    @override
     async def close_looks(self, chunk_ids: Sequence[int]) -> Mapping[int, CloseLook]:
         self.asked.append(chunk_ids)
         return {one: self.looks[one] for one in chunk_ids if one in self.looks}
 
+    @override
     async def cosines(self, vector: Vector, chunk_ids: Sequence[int]) -> Mapping[int, float]:
         self.moved.append(vector)
         return {

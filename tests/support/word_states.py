@@ -36,5 +36,5 @@ class WordStatesEmbedder(HashingEmbedder, TokenEmbedder):
     def _state(self, word: str) -> NDArray[np.float32]:
         dimension = self.identity.dimension
         digest = shake_256(word.casefold().encode()).digest(dimension)
-        signs = np.frombuffer(digest, np.uint8) % 2 * np.float32(2) - np.float32(1)
-        return signs / np.sqrt(np.float32(dimension))
+        signs = (np.frombuffer(digest, np.uint8) % 2).astype(np.float32) * 2 - 1
+        return np.asarray(signs / np.sqrt(np.float32(dimension)), np.float32)
