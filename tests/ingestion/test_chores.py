@@ -76,7 +76,7 @@ class TestWorker:
         await asyncio.sleep(0.02)
         assert good.used == used
 
-    async def test_that_of_the_product_sweeps_out_old_keys_and_forgotten_originals(
+    async def test_that_of_the_product_sweeps_out_what_has_expired(
         self, database: TestDatabase, tmp_path: Path
     ) -> None:
         settings = Settings.model_validate(
@@ -87,10 +87,11 @@ class TestWorker:
                 await ensure_space(connection, shared.embedder.identity, VectorSettings())
             await add_keys(database)
             await add_originals(database)
+            await add_erasures(database)
             async with open_worker(shared, database.urls) as working:
                 running = asyncio.create_task(working.worker.run())
                 async with asyncio.timeout(10):
-                    while await keys_of(database) != ["fresh", "fresh original"]:
+                    while await keys_of(database) != ["fresh", "fresh erasure", "fresh original"]:
                         await asyncio.sleep(0.01)
                 working.worker.stop()
                 await running
@@ -119,9 +120,20 @@ async def add_originals(database: TestDatabase) -> None:
         )
 
 
+async def add_erasures(database: TestDatabase) -> None:
+    """Add an erasure of yesterday, and one that no token of the built-in issuer outlives."""
+    async with database.owner.begin() as owner:
+        await owner.exec_driver_sql(
+            "insert into erased_subject select id, e.name::bytea, now() - e.age from tenant,"
+            " (values ('fresh erasure', interval '1 day'), ('old', interval '31 days'))"
+            " as e (name, age)"
+        )
+
+
 async def keys_of(database: TestDatabase) -> list[str]:
     async with database.owner.connect() as owner:
         found = await owner.exec_driver_sql(
-            "select key from idempotency_key union all select key from pending_original order by 1"
+            "select key from idempotency_key union all select key from pending_original"
+            " union all select convert_from(subject_hash, 'UTF8') from erased_subject order by 1"
         )
         return list(found.scalars())

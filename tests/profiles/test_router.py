@@ -365,16 +365,6 @@ class TestEraseUser:
         seen = (await admin.get(path)).headers["ETag"]
         assert (await admin.delete(path, headers={"If-Match": seen})).status_code == 204
 
-    async def test_makes_who_comes_back_a_new_user(
-        self, admin: httpx2.AsyncClient, client_of: ClientMaker
-    ) -> None:
-        bob = client_of("bob")
-        path = await path_of(bob)
-        await patch(bob, ME, {"display_name": "Bob"})
-        await admin.delete(path, headers={"If-Match": "*"})
-        assert (await bob.get(ME)).json()["display_name"] is None
-        assert await path_of(bob) != path
-
     async def test_does_not_let_admins_erase_themselves(self, admin: httpx2.AsyncClient) -> None:
         response = await admin.delete(await path_of(admin), headers={"If-Match": "*"})
         assert response.status_code == 409

@@ -30,19 +30,30 @@ end
 $$
 """
 
-# What every request asks before a tenant is known: one row by its key, never a list.
+# How a person who was erased is remembered. No issuer holds the bar.
+SUBJECT_HASH = """
+create function muniment_subject_hash(p_issuer text, p_subject text)
+returns bytea language sql immutable set search_path = pg_catalog, public, pg_temp
+as $$ select sha256(convert_to(p_issuer || '|' || p_subject, 'UTF8')) $$
+"""
+
+# What every request asks before a tenant is known: one row by its key, never a list. With it comes
+# when the same person was erased, if that was lately: tokens from before are not for this account.
 SIGN_IN = """
 create function muniment_sign_in(p_issuer text, p_subject text, p_tenant text)
 returns table (account_id uuid, tenant_id int, status text, revision int, created_at timestamptz,
-    updated_at timestamptz, profile jsonb)
+    updated_at timestamptz, profile jsonb, erased_at timestamptz)
 language plpgsql stable
 security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     return query
-    select a.id, a.tenant_id, a.status, a.revision, a.created_at, a.updated_at, to_jsonb(p)
+    select a.id, a.tenant_id, a.status, a.revision, a.created_at, a.updated_at, to_jsonb(p),
+        e.erased_at
     from account a
     join tenant t on t.id = a.tenant_id
     left join profile p on p.account_id = a.id
+    left join erased_subject e on e.tenant_id = a.tenant_id
+        and e.subject_hash = muniment_subject_hash(a.issuer, a.subject)
     where a.issuer = p_issuer and a.subject = p_subject and t.name = p_tenant;
 end
 $$
@@ -90,6 +101,11 @@ begin
     where d.tenant_id = v_tenant and d.rule_principals && v_names;
     delete from profile where account_id = p_account;
     delete from idempotency_key where account_id = p_account;
+    -- By the clock and not by the transaction's begin: tokens may have been issued meanwhile.
+    insert into erased_subject (tenant_id, subject_hash, erased_at)
+    select v_tenant, muniment_subject_hash(a.issuer, a.subject), clock_timestamp()
+    from account a where a.id = p_account
+    on conflict (tenant_id, subject_hash) do update set erased_at = excluded.erased_at;
     update account set status = 'erased', issuer = 'erased', subject = p_account::text,
         revision = revision + 1, updated_at = now() where id = p_account;
     return true;
@@ -104,6 +120,7 @@ on document for each row execute function muniment_set_document_acl()
 
 FUNCTIONS = (
     "muniment_set_document_acl()",
+    "muniment_subject_hash(text, text)",
     "muniment_sign_in(text, text, text)",
     "muniment_erase_account(uuid)",
 )
@@ -111,7 +128,7 @@ FUNCTIONS = (
 
 def upgrade() -> None:
     """Make the functions and the trigger, and bring the derived column up to date."""
-    for definition in (SET_DOCUMENT_ACL, SIGN_IN, ERASE):
+    for definition in (SET_DOCUMENT_ACL, SUBJECT_HASH, SIGN_IN, ERASE):
         op.execute(definition)
     for function in FUNCTIONS:
         op.execute(f"revoke all on function {function} from public")
