@@ -4,11 +4,13 @@ import asyncio
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from muniment.identity.local_issuer import ISSUER
 from tests.library.arrange import COLLECTIONS, DOCUMENTS, add, give, make_collection, name_of
 from tests.support.app import ClientMaker
 from tests.support.callers import ADMIN
+from tests.support.database import TestDatabase
 
 CAROL = f"user:{ISSUER}|carol"
 
@@ -165,3 +167,71 @@ class TestGrantsOfOnePerson:
         path = f"/api/v1/users/{carol.removeprefix('user:')}"
         await root.delete(path, headers={"If-Match": "*"})
         assert list(await grants_of(alice, collection)) == [await name_of(alice)]
+
+
+class TestGrantsToNobody:
+    @pytest.mark.parametrize(
+        ("principal", "code", "told"),
+        [
+            ("role:reviewer", "unknown_role", "admin, auditor, member"),
+            ("role:Admin", "unknown_role", "admin, auditor, member"),
+            ("user:https://sso.example.com|bob", "unknown_issuer", ISSUER),
+            (f"user:{ISSUER}/|bob", "unknown_issuer", ISSUER),
+            ("user:0198c0de-0000-7000-8000-000000000000", "unknown_user", "no user with this id"),
+        ],
+    )
+    async def test_are_refused_with_the_reason(
+        self, alice: httpx2.AsyncClient, principal: str, code: str, told: str
+    ) -> None:
+        collection = await make_collection(alice)
+        path = f"{COLLECTIONS}/{collection}/grants"
+        refused = await alice.post(path, json={"principal": principal, "role": "reader"})
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+        [fault] = refused.json()["errors"]
+        assert (fault["in"], fault["pointer"], fault["code"]) == ("body", "/principal", code)
+        assert told in fault["detail"]
+        assert list(await grants_of(alice, collection)) == [await name_of(alice)]
+
+    async def test_do_not_tell_users_of_other_tenants_from_those_of_none(
+        self, alice: httpx2.AsyncClient, client_of: ClientMaker
+    ) -> None:
+        path = f"{COLLECTIONS}/{await make_collection(alice)}/grants"
+        answers = []
+        for name in (
+            await name_of(client_of("bob", tenant="other")),
+            "user:0198c0de-0000-7000-8000-000000000000",
+        ):
+            refused = await alice.post(path, json={"principal": name, "role": "reader"})
+            answers.append({**refused.json(), "request_id": None, "instance": None})
+        assert answers[0] == answers[1]
+        assert answers[0]["code"] == "unknown_user"
+
+    async def test_are_refused_for_the_erased(
+        self, alice: httpx2.AsyncClient, client_of: ClientMaker
+    ) -> None:
+        carol, root = await name_of(client_of("carol")), client_of("root", roles=ADMIN)
+        path = f"/api/v1/users/{carol.removeprefix('user:')}"
+        await root.delete(path, headers={"If-Match": "*"})
+        path = f"{COLLECTIONS}/{await make_collection(alice)}/grants"
+        refused = await alice.post(path, json={"principal": carol, "role": "reader"})
+        assert (refused.status_code, refused.json()["code"]) == (422, "unknown_user")
+
+    async def test_that_are_there_can_be_taken_away(
+        self, alice: httpx2.AsyncClient, database: TestDatabase
+    ) -> None:
+        collection = await make_collection(alice)
+        async with database.owner.begin() as owner:
+            # As if the settings had had the role and the issuer before.
+            for principal in ("role:gone", "user:https://gone.example.com|bob"):
+                await owner.execute(
+                    text(
+                        "insert into collection_grant (collection_id, tenant_id, principal, role)"
+                        " select id, tenant_id, :principal, 'reader' from collection"
+                    ),
+                    {"principal": principal},
+                )
+        for principal in ("role:gone", "user:https://gone.example.com|bob"):
+            taken = await alice.delete(
+                f"{COLLECTIONS}/{collection}/grants", params={"principal": principal}
+            )
+            assert taken.status_code == 204

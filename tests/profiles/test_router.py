@@ -4,6 +4,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from muniment.identity.local_issuer import ISSUER
 from tests.profiles.arrange import ME, USERS, add_user, disable, patch, path_of
 from tests.support.app import ClientMaker
 from tests.support.callers import ADMIN
@@ -247,16 +248,26 @@ class TestCreateUser:
         assert response.status_code == 409
         assert response.json()["code"] == "user_exists"
 
+    async def test_refuses_an_issuer_whose_tokens_are_not_accepted(
+        self, admin: httpx2.AsyncClient
+    ) -> None:
+        body = {"issuer": f"{ISSUER}/", "subject": "carol"}
+        refused = await admin.post(USERS, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "unknown_issuer")
+        [fault] = refused.json()["errors"]
+        assert fault["pointer"] == "/issuer"
+        assert f"the issuers are {ISSUER}." in fault["detail"]
+
     @pytest.mark.parametrize(
         "body",
         [
             {},
-            {"issuer": "https://a"},
+            {"issuer": ISSUER},
             {"issuer": "", "subject": "x"},
             {"issuer": "https://a|b", "subject": "x"},
-            {"issuer": "https://a", "subject": "x\u0000"},
-            {"issuer": "https://a", "subject": "x" * 256},
-            {"issuer": "https://a", "subject": "x", "roles": ["admin"]},
+            {"issuer": ISSUER, "subject": "x\u0000"},
+            {"issuer": ISSUER, "subject": "x" * 256},
+            {"issuer": ISSUER, "subject": "x", "roles": ["admin"]},
         ],
     )
     async def test_refuses_what_cannot_sign_in(
@@ -265,7 +276,7 @@ class TestCreateUser:
         assert (await admin.post(USERS, json=body)).status_code == 422
 
     async def test_creates_once_for_one_key(self, admin: httpx2.AsyncClient) -> None:
-        body = {"issuer": "https://sso.example.com", "subject": "carol"}
+        body = {"issuer": ISSUER, "subject": "carol"}
         first, second = [
             await admin.post(USERS, json=body, headers={"Idempotency-Key": "key-1"})
             for _ in range(2)

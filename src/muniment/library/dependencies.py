@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from muniment.identity.dependencies import CurrentPrincipal, Session, requires
 from muniment.identity.idempotency import KEY_PATTERN, MAX_KEY_LENGTH
+from muniment.identity.known import KnownNames
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.identity.settings import IdentitySettings
@@ -31,19 +32,18 @@ CanWriteCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIO
 CanReadDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_READ))]
 CanWriteDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_WRITE))]
 
+Identity = Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))]
+
 
 async def _collections(session: Session) -> CollectionService:
     return CollectionService(session)
 
 
-async def _grants(session: Session) -> GrantService:
-    return GrantService(session)
+async def _grants(session: Session, identity: Identity) -> GrantService:
+    return GrantService(session, KnownNames(identity))
 
 
-async def _documents(
-    session: Session,
-    identity: Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))],
-) -> DocumentService:
+async def _documents(session: Session, identity: Identity) -> DocumentService:
     return DocumentService(session, identity.attributes, SystemClock())
 
 

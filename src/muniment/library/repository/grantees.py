@@ -21,6 +21,8 @@ class Grantee:
 
     name: str
     names: frozenset[str]
+    is_known: bool = True
+    """False for a user whom the tenant does not know, or no more."""
 
 
 async def find_grantee(session: AsyncSession, tenant_id: int, principal: str) -> Grantee:
@@ -37,7 +39,7 @@ async def find_grantee(session: AsyncSession, tenant_id: int, principal: str) ->
         if row is not None:
             name = f"user:{row.id}"
             return Grantee(name, frozenset({name, user_name(row.issuer, row.subject)}))
-    return Grantee(principal, frozenset({principal}))
+    return Grantee(principal, frozenset({principal}), is_known=kind != "user")
 
 
 def _is(who: str) -> ColumnElement[bool]:

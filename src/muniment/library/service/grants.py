@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.known import KnownNames
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal, ensure
 from muniment.kit.pagination import Page, PageRequest
@@ -13,6 +14,7 @@ from muniment.library.errors import (
     GrantNotFoundError,
     LastOwnerError,
     NotAnOwnerError,
+    UnknownUserError,
 )
 from muniment.library.models import Collection, CollectionGrant
 from muniment.library.repository.collections import BY_PRINCIPAL, CollectionRepository
@@ -23,8 +25,9 @@ from muniment.library.schemas.collections import GrantWrite
 class GrantService:
     """What owners and admins do with the grants of a collection."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, known: KnownNames) -> None:
         self._session = session
+        self._known = known
         self._repository = CollectionRepository(session)
 
     async def list_grants(
@@ -38,9 +41,14 @@ class GrantService:
     async def give(
         self, principal: Principal, collection_id: UUID, wanted: GrantWrite
     ) -> tuple[CollectionGrant, bool]:
-        """Give a role to a principal, and say whether it held none before."""
+        """Give a role to a principal, and say whether it held none before.
+
+        Raises LastOwnerError; UnknownRoleError, UnknownIssuerError and UnknownUserError for who
+        could never make use of it.
+        """
         collection = await self._require_managed(principal, collection_id, for_update=True)
         grantee, held = await self._find_held(collection, wanted.principal)
+        self._require_known(grantee)
         if wanted.role != "owner":
             await self._require_other_owner(collection, grantee, held)
         for grant in held:
@@ -59,6 +67,17 @@ class GrantService:
             raise GrantNotFoundError
         await self._require_other_owner(collection, grantee, held)
         await self._repository.remove_grants(held)
+
+    def _require_known(self, grantee: Grantee) -> None:
+        """Refuse what is likely a slip: it would let nobody in, without a word."""
+        kind, _, rest = grantee.name.partition(":")
+        if kind == "role":
+            self._known.require_role(rest, "/principal")
+        elif not grantee.is_known:
+            issuer, bar, _ = rest.partition("|")
+            if not bar:
+                raise UnknownUserError("/principal")
+            self._known.require_issuer(issuer, "/principal")
 
     async def _find_held(
         self, collection: Collection, name: str
