@@ -63,6 +63,20 @@ class TestUnknownParameters:
                 ]
             assert len(routes) > 20
 
+    async def test_are_told_to_nobody_who_has_not_signed_in(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        async with (
+            whole_product(migrated, tmp_path) as product,
+            product.client(None) as client,
+        ):
+            routes = [r for r in walk_routes(product.api) if r.path.startswith(API_PREFIX)]
+            for route in routes:
+                address = route.address(str(UUID(int=1)))
+                response = await client.request(min(route.methods), f"{address}?colour=red")
+                assert assert_problem(response, 401)["code"] == "authentication_required"
+            assert len(routes) > 20
+
     async def test_are_told_from_those_that_a_model_or_a_dependency_declares(
         self, migrated: TestDatabase, tmp_path: Path
     ) -> None:
