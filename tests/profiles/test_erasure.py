@@ -115,10 +115,13 @@ class TestErasedUser:
         document_id = await bobs.document(collection_id, BY_NAME, "group:/eng")
         await root.delete(bob, headers={"If-Match": "*"})
         async with database.owner.connect() as connection:
-            statement = select(Document.rule, Document.rule_principals, Document.acl)
+            statement = select(
+                Document.rule, Document.rule_principals, Document.acl, Document.revision
+            )
             row = (await connection.execute(statement.where(Document.id == document_id))).one()
         assert row.rule == {"any_of": ["group:/eng"]}
         assert row.rule_principals == ["group:/eng"]
+        assert row.revision == 2
         names = {name.partition(":")[2] for name in row.acl}
         assert BY_NAME not in names
         assert "group:/eng" in names

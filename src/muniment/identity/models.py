@@ -3,7 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, LargeBinary, func
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,7 +36,14 @@ class Account(Base):
     __tablename__ = "account"
     __table_args__ = (
         CheckConstraint("status in ('active', 'disabled', 'erased')", name="status"),
-        Index("account_sign_in_key", "issuer", "subject", "tenant_id", unique=True),
+        Index(
+            "account_sign_in_key",
+            "issuer",
+            "subject",
+            "tenant_id",
+            unique=True,
+            postgresql_where=text("status <> 'erased'"),
+        ),
         Index("account_tenant_id_id_idx", "tenant_id", "id"),
     )
 

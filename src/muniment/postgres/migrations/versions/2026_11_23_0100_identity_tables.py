@@ -76,8 +76,13 @@ def _create_account() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("account_pkey")),
     )
+    # Partial, so that its columns are no key that references to an account would have to wait for.
     op.create_index(
-        "account_sign_in_key", "account", ["issuer", "subject", "tenant_id"], unique=True
+        "account_sign_in_key",
+        "account",
+        ["issuer", "subject", "tenant_id"],
+        unique=True,
+        postgresql_where=sa.text("status <> 'erased'"),
     )
     op.create_index("account_tenant_id_id_idx", "account", ["tenant_id", "id"], unique=False)
 
