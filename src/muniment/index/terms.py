@@ -39,14 +39,15 @@ _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
     "\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u200c\u200d"
 )
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1780-\u17d3\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 )
+"""The characters of scripts without spaces, as a range of a regular expression."""
 _WORD = re.compile(
-    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"(?P<unspaced>[{UNSPACED}]+)"
     rf"|\d+(?:[.,]\d+)+"
-    rf"|(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+"
-    rf"(?:'(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)*"
+    rf"|(?:(?![{UNSPACED}])(?:[^\W_]|[{_MARKS}]))+"
+    rf"(?:'(?:(?![{UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)*"
 )
 _DIGIT = re.compile(r"\d")
 _ACCENTS = re.compile("[\u0300-\u036f]")
