@@ -102,16 +102,18 @@ def stop_words(language: str) -> frozenset[str]:
 
 
 def tenant_salt(tenant_id: int) -> bytes:
-    """Give the salt of a tenant's term ids."""
+    """Give the salt of a tenant's term ids; no secret, for it follows from the tenant's number."""
     return b"muniment tenant %d" % tenant_id
 
 
 def term_id(term: str, salt: bytes) -> int:
     """Hash a term into 1..MAX_TERM_ID, differently for every tenant.
 
-    The salt keeps the postings and frequencies of tenants apart and makes ids useless as a
-    dictionary of what others have written. Two terms of one tenant rarely share an id (about 4
-    pairs in 90,000 terms).
+    The salt keeps tenants apart: an id that one tenant has learnt is some other word for the next,
+    and counts of two tenants never add up. It hides nothing from who reads the tables of the index:
+    anybody can hash a list of words with it. Those tables are reached through documents and
+    collections that the caller may see (`app/walls.sql`); a secret would stand where the same role
+    reads it. Two terms of one tenant rarely share an id (about 4 pairs in 90,000 terms).
     """
     digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8, key=salt[:64]).digest()
     return int.from_bytes(digest) % MAX_TERM_ID + 1
