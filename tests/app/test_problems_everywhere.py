@@ -51,6 +51,9 @@ class TestUnknownParameters:
             for route in routes:
                 address = route.address(str(UUID(int=1)))
                 response = await client.request(min(route.methods), f"{address}?colour=red")
+                if route.methods == {"HEAD"}:
+                    assert (response.status_code, response.content) == (422, b"")
+                    continue
                 problem = assert_problem(response, 422)
                 assert problem["code"] == "unknown_parameter"
                 assert problem["errors"] == [
@@ -74,7 +77,8 @@ class TestUnknownParameters:
             for route in routes:
                 address = route.address(str(UUID(int=1)))
                 response = await client.request(min(route.methods), f"{address}?colour=red")
-                assert assert_problem(response, 401)["code"] == "authentication_required"
+                assert response.status_code == 401
+                assert response.headers["WWW-Authenticate"] == "Bearer"
             assert len(routes) > 20
 
     async def test_are_told_from_those_that_a_model_or_a_dependency_declares(

@@ -12,6 +12,7 @@ from muniment.identity.known import KnownNames
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.identity.settings import IdentitySettings
+from muniment.kit.byte_ranges import WantedPart
 from muniment.kit.clock import SystemClock
 from muniment.kit.middleware import BODY_LIMIT_KEY
 from muniment.kit.state import from_state
@@ -99,6 +100,27 @@ async def _criteria(
 
 Criteria = Annotated[DocumentCriteria, Depends(_criteria)]
 """Which documents of a list are asked for."""
+
+
+async def _part(
+    range_header: Annotated[
+        str | None,
+        Header(
+            alias="Range",
+            description="One part of the bytes; several, or what cannot be read, give the whole.",
+            examples=["bytes=0-1023"],
+        ),
+    ] = None,
+    if_range: Annotated[
+        str | None,
+        Header(alias="If-Range", description="The part only if this is still the ETag."),
+    ] = None,
+) -> WantedPart:
+    return WantedPart(range_header, if_range)
+
+
+Part = Annotated[WantedPart, Depends(_part)]
+"""Which part of a download is asked for."""
 
 
 async def _upload_body(
