@@ -27,6 +27,11 @@ create policy tenant on account to {serving} using (tenant_id = {tenant});
 grant execute on function muniment_sign_in(text, text, text) to {serving};
 grant execute on function muniment_erase_account(uuid) to {serving};
 
+-- Who was erased, as hashes: read and written within the two functions. The worker removes the old.
+alter table erased_subject enable row level security;
+grant select, delete on erased_subject to {worker};
+create policy job on erased_subject to {worker} using (true);
+
 alter table profile enable row level security;
 grant select, insert, update on profile to {serving};
 create policy tenant on profile to {serving} using (tenant_id = {tenant})
