@@ -59,22 +59,22 @@ class QuestionStates:
         total = sum(weights)
         if not known or total <= 0.0:
             return [None] * len(passages)
-        found = iter(self._nearest(known).T @ np.asarray(weights, np.float32) / np.float32(total))
+        found = iter(self._nearest(known) @ np.asarray(weights, np.float32) / np.float32(total))
         return [float(next(found)) if bits else None for bits in passages]
 
     def _nearest(self, passages: Sequence[bytes]) -> NDArray[np.float32]:
-        """Give the cosine of every word with the nearest of each passage: words x passages."""
+        """Give the cosine of every word with the nearest of each passage: passages x words."""
         dimension = self.states.shape[1]
-        width = -(-dimension // _BITS)
-        rows = np.frombuffer(b"".join(passages), np.uint8).reshape(-1, width)
-        bits = np.unpackbits(rows, axis=1, count=dimension).astype(np.float32)
-        states = self.states.astype(np.float32)
-        # A sign is 2 x bit - 1: the product with it needs no second pass over the bits.
-        cosines = 2.0 * (states @ bits.T) - states.sum(axis=1, keepdims=True)
-        cosines /= np.sqrt(np.float32(dimension))
-        firsts = np.cumsum([0, *(len(bits) // width for bits in passages[:-1])])
-        nearest: NDArray[np.float32] = np.maximum.reduceat(cosines, firsts, axis=1)
-        return nearest
+        states = np.ascontiguousarray(self.states.T, np.float32)
+        nearest = np.empty((len(passages), len(self.words)), np.float32)
+        # One after the other: the unpacked bits of all of them would not fit the processor's cache.
+        for place, packed in enumerate(passages):
+            rows = np.frombuffer(packed, np.uint8).reshape(-1, -(-dimension // _BITS))
+            bits = np.unpackbits(rows, axis=1, count=dimension).astype(np.float32)
+            nearest[place] = (bits @ states).max(axis=0)
+        # A sign is 2 x bit - 1, so the product with signs follows from that with bits.
+        signed: NDArray[np.float32] = 2 * nearest - states.sum(axis=0)
+        return signed / np.float32(np.sqrt(dimension))
 
 
 def _is_word(word: str) -> bool:

@@ -5,7 +5,7 @@ the question's vector is moved towards the best of them (Rocchio 1971), every ca
 with it anew, and the top once more word by word. No second search: the candidates stay the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from muniment.retrieval.fusion import Fusion
 
 
 class ClosenessSettings(BaseModel):
-    """How far the closer look goes; the defaults are measured (docs/decisions/0011)."""
+    """How far the closer look goes; the defaults are measured (docs/decisions/0014)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ class ClosenessSettings(BaseModel):
         description="How many of the best move the question's vector; 0 for none.",
     )
     feedback_share: float = Field(
-        default=0.4, ge=0.0, le=2.0, description="How far they move it, against its own length."
+        default=0.8, ge=0.0, le=2.0, description="How far they move it, against its own length."
     )
 
 
@@ -65,6 +65,8 @@ class CloserLook:
         self._words = words
         self._settings = settings
         self._looks: dict[int, CloseLook] = {}
+        self._found: dict[int, float | None] = {}
+        """What the words of each chunk gave, so that a second look compares no passage again."""
 
     async def at(self, first: Fusion) -> Fusion:
         """Order candidates anew. What lies below the top stays there, also among the others."""
@@ -79,10 +81,7 @@ class CloserLook:
 
     async def _by_words(self, fusion: Fusion) -> Fusion:
         places = fusion.best(self._settings.candidates)
-        looks = await self._looks_at([fusion.candidates[place].chunk_id for place in places])
-        found = self._words.states.similarities(
-            self._words.weights, [look.states if look else None for look in looks]
-        )
+        found = await self._compared([fusion.candidates[place].chunk_id for place in places])
         known = {place: one for place, one in zip(places, found, strict=True) if one is not None}
         if not known:
             return fusion
@@ -100,12 +99,16 @@ class CloserLook:
         moved = self._vector + self._settings.feedback_share * np.mean(vectors, axis=0)
         return np.asarray(moved / np.linalg.norm(moved), np.float32)
 
-    async def _looks_at(self, chunk_ids: Sequence[int]) -> list[CloseLook | None]:
-        missing = [chunk_id for chunk_id in chunk_ids if chunk_id not in self._looks]
+    async def _compared(self, chunk_ids: Sequence[int]) -> list[float | None]:
+        """Compare the words of chunks, each once."""
+        missing = [chunk_id for chunk_id in chunk_ids if chunk_id not in self._found]
         if missing:
-            found: Mapping[int, CloseLook] = await self._store.close_looks(missing)
-            self._looks.update(found)
-        return [self._looks.get(chunk_id) for chunk_id in chunk_ids]
+            looks = await self._store.close_looks(missing)
+            self._looks.update(looks)
+            states = [looks[one].states if one in looks else None for one in missing]
+            found = self._words.states.similarities(self._words.weights, states)
+            self._found.update(zip(missing, found, strict=True))
+        return [self._found[chunk_id] for chunk_id in chunk_ids]
 
 
 def _mixed(
