@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 DEMO_DOCS := examples/handbook ARCHITECTURE.md docs/guides docs/decisions
 T ?= tests
 JOBS ?= 2
+# What decides who may see what, and whether a quote is true: every line and every branch is tested.
+WHOLE := src/muniment/identity/*,src/muniment/*/policy.py,src/muniment/answers/citations.py,src/muniment/answers/repository.py,src/muniment/answers/service.py
 
-.PHONY: setup demo test check fix serve bench lock help
+.PHONY: setup demo test cover check fix serve bench lock help
 .DEFAULT_GOAL := help
 
 setup: $(VENV)/.installed ## make .venv and install everything, hash-checked
@@ -31,6 +33,11 @@ demo: setup ## ingest real documents and answer questions with citations (DOCS=f
 
 test: setup ## run the tests (T=tests/library for a part)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(T)
+
+cover: setup ## run the tests, and fail where fewer lines and branches ran than is promised
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup --cov --cov-report= $(T)
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 --include='$(WHOLE)'
 
 check: setup ## everything that is checked without running the product: style, types, imports, references
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.closely import measure_closely
 from bench.embedding import measure_embedding
 from bench.figures import Figure, print_figures
 from bench.ingesting import measure_ingesting
@@ -57,6 +58,10 @@ class Bench:
         hashing, minilm = await self.product("hashing"), await self.product("minilm")
         return await measure_ingesting(hashing, minilm, quick=self.quick)
 
+    async def closely(self) -> Sequence[Figure]:
+        """Measure the closer look."""
+        return await measure_closely(await self.product("minilm"), quick=self.quick)
+
     async def embed(self) -> Sequence[Figure]:
         """Measure the embedder."""
         return await measure_embedding(quick=self.quick)
@@ -81,6 +86,7 @@ PARTS: Mapping[str, Part] = {
     "memory": Bench.memory,
     "get": Bench.get,
     "search": Bench.search,
+    "closely": Bench.closely,
     "ingest": Bench.ingest,
     "embed": Bench.embed,
     "size": Bench.size,

@@ -48,9 +48,9 @@ async def measure_ingesting(
         ("without the model", hashing, Budget(30.0)),
         ("with the model", minilm, None),
     ):
-        await _ingest(product, warm)
+        await ingest(product, warm)
         with counting(product) as spent:
-            seconds = await _ingest(product, texts)
+            seconds = await ingest(product, texts)
         cpu_ms = spent.total_s * _MS / count
         figures += [
             Figure(_GROUP, f"CPU {name}", cpu_ms, "ms", floor_ms, budget, of_value=True),
@@ -60,7 +60,7 @@ async def measure_ingesting(
     return figures
 
 
-async def _ingest(product: ProductProcess, texts: Mapping[str, bytes]) -> float:
+async def ingest(product: ProductProcess, texts: Mapping[str, bytes]) -> float:
     """Upload into a new collection and wait until all are ready; give the seconds."""
     headers = {"Authorization": f"Bearer {await product.token('owner', 'member')}"}
     address = f"{product.address}/api/v1"

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from muniment.identity.local_issuer import ISSUER
 from tests.library.arrange import add, add_bare_documents, give, make_collection
 from tests.support.callers import ADMIN, MEMBER, CallerSpec
 from tests.support.database import TestDatabase
@@ -30,7 +31,7 @@ class Place:
 
 async def add_users(place: Place, number: int) -> None:
     for _ in range(number):
-        body = {"issuer": "https://sso.example.com", "subject": f"user-{next(numbers)}"}
+        body = {"issuer": ISSUER, "subject": f"user-{next(numbers)}"}
         (await place.client.post("/api/v1/users", json=body)).raise_for_status()
 
 

@@ -51,6 +51,9 @@ class TestUnknownParameters:
             for route in routes:
                 address = route.address(str(UUID(int=1)))
                 response = await client.request(min(route.methods), f"{address}?colour=red")
+                if route.methods == {"HEAD"}:
+                    assert (response.status_code, response.content) == (422, b"")
+                    continue
                 problem = assert_problem(response, 422)
                 assert problem["code"] == "unknown_parameter"
                 assert problem["errors"] == [
@@ -61,6 +64,21 @@ class TestUnknownParameters:
                         "detail": "This parameter is not known here.",
                     }
                 ]
+            assert len(routes) > 20
+
+    async def test_are_told_to_nobody_who_has_not_signed_in(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        async with (
+            whole_product(migrated, tmp_path) as product,
+            product.client(None) as client,
+        ):
+            routes = [r for r in walk_routes(product.api) if r.path.startswith(API_PREFIX)]
+            for route in routes:
+                address = route.address(str(UUID(int=1)))
+                response = await client.request(min(route.methods), f"{address}?colour=red")
+                assert response.status_code == 401
+                assert response.headers["WWW-Authenticate"] == "Bearer"
             assert len(routes) > 20
 
     async def test_are_told_from_those_that_a_model_or_a_dependency_declares(

@@ -1,5 +1,6 @@
 """The command line in this process, over an embedded database that stays up between commands."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -58,3 +59,16 @@ def run(postgres: None, run_alone: Run) -> Run:
     """Run any command."""
     assert postgres is None
     return run_alone
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "herons.txt").write_text("Herons stand still for hours.")
+    (tmp_path / "tides.md").write_text("# Tides\n\nThe tide turns twice a day.")
+    return tmp_path
+
+
+def names_in(run: Run, collection: str) -> set[str]:
+    listed = json.loads(run("documents list", "--json", "--collection", collection).stdout)
+    return {document["name"] for document in listed}

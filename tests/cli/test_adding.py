@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,6 @@ UNREADABLE = Path("/proc/self/mem")
 
 def stored(home: Path) -> set[Path]:
     return {file for file in (home / "originals").rglob("*") if file.is_file()}
-
-
-def names_in(run: Run, collection: str) -> set[str]:
-    listed = json.loads(run("documents list", "--json", "--collection", collection).stdout)
-    return {document["name"] for document in listed}
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "herons.txt").write_text("Herons stand still for hours.")
-    (tmp_path / "tides.md").write_text("# Tides\n\nThe tide turns twice a day.")
-    return tmp_path
 
 
 class TestAdd:
@@ -121,91 +107,6 @@ class TestAdd:
     ) -> None:
         assert run("add", folder, "--as", "alice").stdout == "2 created\n"
         assert run("add", folder).stdout == "2 created\n"
-
-
-class TestPrune:
-    def test_pruning_deletes_what_is_gone_from_the_folder_alone(
-        self, run: Run, folder: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept.txt"
-        elsewhere.write_text("Kept.")
-        (folder / "sub" / "gulls.txt").write_text("Gulls steal chips.")
-        assert run("add", folder, elsewhere, "--collection", "Pruned").exit_code == 0
-        elsewhere.unlink()
-        (folder / "sub" / "herons.txt").unlink()
-        result = run("add", folder, "--prune", "--collection", "Pruned")
-        assert (result.exit_code, result.stdout) == (0, "1 removed, 2 unchanged\n")
-        assert names_in(run, "Pruned") == {"kept.txt", "sub/gulls.txt", "tides.md"}
-
-    def test_a_file_out_of_reach_is_not_gone(self, run: Run, folder: Path) -> None:
-        assert run("add", folder, "--collection", "Reach").exit_code == 0
-        (folder / "tides.md").unlink()
-        (folder / "tides.md").symlink_to("tides.md")
-        result = run("add", folder, "--prune", "--collection", "Reach")
-        assert (result.exit_code, result.stdout) == (0, "1 unchanged\n")
-
-    @pytest.mark.parametrize("gone", ["sub", "."])
-    def test_an_empty_folder_below_or_above_is_not_believed(
-        self, run: Run, folder: Path, gone: str
-    ) -> None:
-        """A mount that is missing leaves its folder, and nothing of what was below."""
-        for number in range(4):
-            (folder / f"kept-{number}.txt").write_text(f"Kept {number}.")
-        (folder / "sub" / "deep").mkdir()
-        (folder / "sub" / "deep" / "gulls.txt").write_text("Gulls steal chips.")
-        name = f"Unmounted {gone}"
-        assert run("add", folder, "--collection", name).stdout == "7 created\n"
-        empty = folder / gone
-        for path in empty.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        result = run("add", folder, "--prune", "--collection", name)
-        assert (result.exit_code, result.stdout) == (1, "")
-        told = " ".join(result.stderr.split())
-        assert f"There is no file in {empty}, and documents came from it" in told
-        assert "--prune-all" in told
-        assert len(names_in(run, name)) == 7
-        believed = run("add", folder, "--prune-all", "--collection", name)
-        left = 5 if gone == "sub" else 0
-        told_at_the_end = "2 removed, 5 unchanged\n" if left else "7 removed\n"
-        assert (believed.exit_code, believed.stdout) == (0, told_at_the_end)
-        assert len(names_in(run, name)) == left
-
-    def test_a_subfolder_that_was_removed_as_well_is_believed(self, run: Run, folder: Path) -> None:
-        assert run("add", folder, "--collection", "Tidy").exit_code == 0
-        shutil.rmtree(folder / "sub")
-        assert run("add", folder, "--prune", "--collection", "Tidy").exit_code == 0
-        assert names_in(run, "Tidy") == {"tides.md"}
-
-    def test_more_than_half_at_once_is_not_believed(self, run: Run, folder: Path) -> None:
-        (folder / "third.txt").write_text("A third one.")
-        assert run("add", folder, "--collection", "Half").exit_code == 0
-        (folder / "third.txt").unlink()
-        shutil.rmtree(folder / "sub")
-        (folder / "new.txt").write_text("What another disk holds in the same place.")
-        result = run("add", folder, "--prune", "--collection", "Half")
-        assert (result.exit_code, result.stdout) == (1, "")
-        told = " ".join(result.stderr.split())
-        assert f"Of the 3 documents that came from {folder}, the files of 2 are gone" in told
-        assert len(names_in(run, "Half")) == 3
-        believed = run("add", folder, "--prune-all", "--collection", "Half")
-        assert believed.stdout == "1 created, 2 removed, 1 unchanged\n"
-
-    def test_a_disk_that_goes_away_while_files_are_added_is_noticed(
-        self, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The folder was plausible at the beginning; what counts is how it is before deleting."""
-
-        async def plausible(*_: object) -> None:
-            shutil.rmtree(folder / "sub" / "deep")
-
-        (folder / "sub" / "deep").mkdir()
-        (folder / "sub" / "herons.txt").rename(folder / "sub" / "deep" / "herons.txt")
-        assert run("add", folder, "--collection", "Going").exit_code == 0
-        monkeypatch.setattr("muniment.cli.adding.require_plausible", plausible)
-        result = run("add", folder, "--prune", "--collection", "Going")
-        assert result.exit_code == 1
-        assert f"There is no file in {folder / 'sub'}" in " ".join(result.stderr.split())
-        assert len(names_in(run, "Going")) == 2
 
 
 class TestFindFiles:

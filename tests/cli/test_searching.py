@@ -70,11 +70,11 @@ class TestPassages:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         words = ArmRead(rank=2, score=3.14159, z=-0.5)
-        why = PassageExplanation(lexical=words, dense=None, fused=-0.25)
+        why = PassageExplanation(lexical=words, dense=None, closely=0.5, fused=-0.25)
         whole = SearchExplanation(language="en", lexical_share=0.4, candidates=12, exhaustive=False)
         show_passages(response(passage(explain=why), explain=whole))
         out = capsys.readouterr().out
-        assert "words #2 (3.14, -0.50) · meaning - · fused -0.25" in out
+        assert "words #2 (3.14, -0.50) · meaning - · closely 0.50 · fused -0.25" in out
         assert "language en, weight of the words 0.4, 12 candidates from an index" in out
         show_passages(response(explain=whole.model_copy(update={"exhaustive": True})))
         assert "12 candidates from every readable passage" in " ".join(

@@ -83,6 +83,17 @@ class OriginalsContract:
         async with originals.local_file(stored.key) as path:
             assert path.read_bytes() == b"content"
 
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [(0, 1), (5, 9), (2_999_999, None), (1_000_000, 2_500_000), (7, 7), (3_000_000, None)],
+    )
+    async def test_gives_a_part(self, originals: Originals, start: int, end: int | None) -> None:
+        content = bytes(range(250)) * 12_000
+        key = originals.new_key()
+        await originals.put(key, stream(content), max_bytes=len(content))
+        part = b"".join([block async for block in originals.read(key, start, end)])
+        assert part == content[start:end]
+
     async def test_deletes_for_good_and_twice_without_error(self, originals: Originals) -> None:
         stored = await originals.put(originals.new_key(), stream(b"content"), max_bytes=10)
         await originals.delete(stored.key)

@@ -28,3 +28,17 @@ class TestAnswers:
         assert not holds_answer(["It costs 1,400", "crowns."], ["1,400 crowns"])
         assert not holds_answer(["anything"], ["", "?"])
         assert not holds_answer([], ["words"])
+
+    @pytest.mark.parametrize(
+        ("quote", "answer", "holds"),
+        [
+            ("Within 28 days.", "8 days", False),
+            ("Within 8 daysailers.", "8 days", False),
+            ("Within 8 days.", "8 days", True),
+            ("8 days", "8 days", True),
+            ("我住在北京市。", "北京", True),
+            ("我住在北京市。", "京北", False),
+        ],
+    )
+    def test_whole_words_count(self, quote: str, answer: str, *, holds: bool) -> None:
+        assert holds_answer([quote], [answer]) is holds

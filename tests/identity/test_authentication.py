@@ -16,7 +16,7 @@ from muniment.identity.errors import (
 )
 from muniment.identity.issuers import TenantRule, TrustedIssuers
 from muniment.identity.key_file import KEY_BITS
-from muniment.identity.local_issuer import LocalIssuer
+from muniment.identity.local_issuer import ISSUER, LocalIssuer
 from muniment.identity.permissions import Permission
 from muniment.identity.repository import AccountRepository, KnownAccount
 from muniment.identity.settings import IdentitySettings
@@ -212,3 +212,44 @@ class TestAuthenticate:
         )
         with pytest.raises(InvalidTokenError):
             await authenticator.authenticate(f"Bearer {issuer.mint('alice')}")
+
+
+class TestAfterAnErasure:
+    @pytest.mark.parametrize(("ahead_s", "admitted"), [(0, True), (9, True), (10, False)])
+    async def test_allows_for_an_issuer_whose_clock_is_ahead(
+        self,
+        issuer: LocalIssuer,
+        reads: PreparedReads,
+        database: TestDatabase,
+        clock: FixedClock,
+        ahead_s: int,
+        *,
+        admitted: bool,
+    ) -> None:
+        issuers = TrustedIssuers([replace(issuer.trusted(), leeway=timedelta(seconds=ahead_s))])
+        authenticator = Authenticator(
+            TokenVerifier(issuers, clock),
+            issuers,
+            TokenCache(10, clock),
+            AccountRepository(reads, database.serving),
+            IdentitySettings(),
+        )
+        header = f"Bearer {issuer.mint('alice')}"
+        account = (await authenticator.authenticate(header)).account
+        async with database.owner.begin() as connection:
+            await connection.execute(
+                text(
+                    "insert into erased_subject select :tenant, muniment_subject_hash(:i, :s), :at"
+                ),
+                {
+                    "tenant": account.tenant_id,
+                    "i": ISSUER,
+                    "s": "alice",
+                    "at": clock.now() - timedelta(seconds=10),
+                },
+            )
+        if admitted:
+            await authenticator.authenticate(header)
+        else:
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(header)

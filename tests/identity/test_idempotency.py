@@ -118,6 +118,22 @@ class TestBegin:
         assert sum(isinstance(result, Ticket) for result in results) == 1
         assert sum(isinstance(result, IdempotencyInProgressError) for result in results) == 7
 
+    async def test_knows_a_key_that_is_given_back_at_the_same_moment(
+        self, store: IdempotencyStore, alice: Principal
+    ) -> None:
+        for _ in range(10):
+            ticket = await take(store, alice)
+            *late, _ = await asyncio.gather(
+                *(begin(store, alice) for _ in range(3)),
+                store.abandon(ticket),
+                return_exceptions=True,
+            )
+            known = (Ticket, IdempotencyInProgressError)
+            assert [one for one in late if not isinstance(one, known)] == []
+            for one in late:
+                if isinstance(one, Ticket):
+                    await store.abandon(one)
+
     async def test_keeps_callers_and_routes_apart(
         self, store: IdempotencyStore, alice: Principal, database: TestDatabase, tenant_id: int
     ) -> None:

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from sqlalchemy import text
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muniment.identity.dependencies import Session, requires
 from muniment.identity.idempotent_routes import ACCEPTS_KEY, IdempotentRoute, accepts_key
@@ -62,6 +64,13 @@ def make_router(workshop: Workshop) -> APIRouter:
         response.headers["X-Other"] = "not kept"
         return thing
 
+    @router.post("/patient", status_code=201, dependencies=[ACCEPTS_KEY])
+    async def wait_for_the_end(_: CanWrite, request: Request) -> str:
+        await request.body()
+        heard: str = (await request.receive())["type"]
+        workshop.made.append(heard)
+        return heard
+
     @router.get("")
     async def list_things(_: CanWrite) -> list[str]:
         return workshop.made
@@ -77,15 +86,37 @@ def workshop() -> Workshop:
 
 
 @pytest.fixture
-async def alice(
+async def things(
     workshop: Workshop, local_issuer: LocalIssuer, database: TestDatabase
-) -> AsyncIterator[httpx2.AsyncClient]:
+) -> AsyncIterator[ASGIApp]:
     router = make_router(workshop)
-    async with (
-        running_app(local_issuer, database, SystemClock(), router) as app,
-        make_client(app, local_issuer, CallerSpec("alice")) as client,
-    ):
+    async with running_app(local_issuer, database, SystemClock(), router) as app:
+        yield app
+
+
+@pytest.fixture
+async def alice(things: ASGIApp, local_issuer: LocalIssuer) -> AsyncIterator[httpx2.AsyncClient]:
+    async with make_client(things, local_issuer, CallerSpec("alice")) as client:
         yield client
+
+
+def hung_up(app: ASGIApp) -> ASGIApp:
+    """The same for a client that goes away once its request is out."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        is_out = False
+
+        async def hear() -> Message:
+            nonlocal is_out
+            if is_out:
+                return {"type": "http.disconnect"}
+            message = await receive()
+            is_out = not message.get("more_body", False)
+            return message
+
+        await app(scope, hear, send)
+
+    return call
 
 
 async def make(
@@ -221,6 +252,13 @@ class TestRoute:
         responses = [await alice.get(THINGS, headers=headers) for _ in range(2)]
         assert not any("Idempotent-Replay" in response.headers for response in responses)
 
+    async def test_lets_the_handler_hear_that_the_client_went_away(
+        self, things: ASGIApp, local_issuer: LocalIssuer, workshop: Workshop
+    ) -> None:
+        async with make_client(hung_up(things), local_issuer, CallerSpec("alice")) as client:
+            await client.post(f"{THINGS}/patient", headers={"Idempotency-Key": "key"})
+        assert workshop.made == ["http.disconnect"]
+
     def test_tells_whether_it_takes_a_key(self, workshop: Workshop) -> None:
         routes = [r for r in make_router(workshop).routes if isinstance(r, APIRoute)]
-        assert [accepts_key(route.dependant) for route in routes] == [True, False]
+        assert [accepts_key(route.dependant) for route in routes] == [True, True, False]

@@ -1,6 +1,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -134,6 +135,24 @@ class TestReplace:
             found = await shelf.rows(f"select document_id from {table}")
             assert len(found) == 2
             assert {row[0] for row in found} == {document, other}
+
+    async def test_keeps_states_where_there_are_any_and_takes_them_away(self, shelf: Shelf) -> None:
+        document, other = await shelf.document(), await shelf.document()
+        held = "select c.ordinal, s.space, s.states from chunk_states s join chunk c"
+        held += " on c.id = s.chunk_id order by c.ordinal"
+        with_states = replace(chunk(1), states=b"\x00\xff")
+        await shelf.replace(document, [chunk(0), with_states, replace(chunk(2), states=b"")])
+        assert await shelf.rows(held) == [
+            (1, shelf.space.id, b"\x00\xff"),
+            (2, shelf.space.id, b""),
+        ]
+
+        await shelf.replace(document, [replace(chunk(5), states=b"\x01")])
+        await shelf.replace(other, [replace(chunk(6), states=b"\x02")])
+        assert [row[2] for row in await shelf.rows(held)] == [b"\x01", b"\x02"]
+
+        await shelf.remove(document)
+        assert await shelf.rows("select states from chunk_states") == [(b"\x02",)]
 
     async def test_takes_more_chunks_than_one_statement_does(self, shelf: Shelf) -> None:
         document = await shelf.document()

@@ -251,6 +251,23 @@ class TestPassingFailures:
         assert kind.given_up == []
         assert await states(database) == [("queued", 0)]
 
+    async def test_that_a_job_may_be_to_blame_for_count_but_are_told_in_one_line(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        def fail(_job: ClaimedJob) -> None:
+            raise ExceptionGroup("both", [TimeoutError(), NoSpaceError("no space left")])
+
+        worker = make_worker(database, Recorded(database.worker, fail))
+        await add(library, "a")
+
+        with capture_logs() as logs:
+            assert await worker.run_one()
+
+        [told] = [entry for entry in logs if entry["event"] == "job_failed"]
+        assert told["rules"] == ["database_exhausted", "timeout"]
+        assert "exc_info" not in told
+        assert await states(database) == [("queued", 1)]
+
     async def test_beside_one_of_its_own_are_the_job_s(
         self, database: TestDatabase, library: LibraryRows
     ) -> None:
@@ -260,6 +277,8 @@ class TestPassingFailures:
         worker = make_worker(database, Recorded(database.worker, fail))
         await add(library, "a")
 
-        assert await worker.run_one()
+        with capture_logs() as logs:
+            assert await worker.run_one()
 
+        assert ["exc_info" in entry for entry in logs if entry["event"] == "job_failed"] == [True]
         assert await states(database) == [("queued", 1)]

@@ -67,6 +67,7 @@ GET    /api/v1/documents/{document_id}/access    200 200 403 404 404 404 403 403
 PUT    /api/v1/documents/{document_id}/access    200 200 403 404 404 404 403 403 401 401  -
 GET    /api/v1/documents/{document_id}/text      200 200 200 404 404 404 403 403 401 401  document
 GET    /api/v1/documents/{document_id}/content   200 200 200 404 404 404 403 403 401 401  document
+HEAD   /api/v1/documents/{document_id}/content   200 200 200 404 404 404 403 403 401 401  document
 GET    /api/v1/documents/{document_id}/chunks    200 200 200 404 404 404 403 403 401 401  document
 GET    /api/v1/documents/{document_id}/events    200 200 200 404 404 404 403 403 401 401  -
 GET    /healthz                                  200 200 200 200 200 200 200 200 200 200  -

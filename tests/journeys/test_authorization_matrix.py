@@ -9,6 +9,7 @@ from typing import TypedDict
 import httpx2
 import pytest
 
+from muniment.identity.local_issuer import ISSUER
 from tests.journeys.authorization import (
     CALLERS,
     PAGE,
@@ -79,7 +80,7 @@ QUESTION = "Where does the heron fly to?"
 BODIES: Mapping[str, Callable[[Stage], Sent]] = {
     "PATCH /api/v1/users/me": lambda _: {"json": {"locale": "de"}},
     "POST /api/v1/users": lambda stage: {
-        "json": {"issuer": "https://sso.example.com", "subject": f"new-{stage.number}"}
+        "json": {"issuer": ISSUER, "subject": f"new-{stage.number}"}
     },
     "PATCH /api/v1/users/{user_id}": lambda _: {"json": {"status": "disabled"}},
     "POST /api/v1/search": lambda _: {"json": {"query": QUESTION}},
@@ -149,7 +150,7 @@ class World:
         await self._product.finish_jobs()
         if failed:
             await mark_failed(self._database, document)
-        body = {"issuer": "https://sso.example.com", "subject": f"{USER_SUBJECT}-{number}"}
+        body = {"issuer": ISSUER, "subject": f"{USER_SUBJECT}-{number}"}
         user = await admin.post("/api/v1/users", json=body)
         return Stage(number, collection, document, user.raise_for_status().json()["id"])
 

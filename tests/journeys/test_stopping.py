@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -18,6 +19,10 @@ from tests.support.product_process import ProductProcess, product_process
 LIMIT_S = 10.0
 FILES = 20
 HASHING = {"MUNIMENT_EMBEDDING__SPACE": "hashing", "MUNIMENT_DATABASE__EMBEDDED_FSYNC": "false"}
+INTERRUPTED = (
+    r"^Interrupted: (\d+) done, (\d+) still waiting to be read, (\d+) not added\."
+    r" What waits is read by the next `up`, `worker` or `add`\.$"
+)
 COMMAND = Path(sys.executable).with_name("muniment")
 pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.slow]
 
@@ -119,7 +124,11 @@ class TestAdd:
             assert adding.returncode is None
         adding.send_signal(number)
         async with asyncio.timeout(LIMIT_S):
-            assert await adding.wait() == code
+            _, told = await adding.communicate()
+        assert adding.returncode == code
+        sentence = re.search(INTERRUPTED, told.decode(), re.MULTILINE)
+        assert sentence is not None, told
+        assert sum(map(int, sentence.groups())) == FILES
         assert product.postmaster() is None
         adding = await start_adding(product, folder)
         printed, told = await adding.communicate()

@@ -1,7 +1,5 @@
 """Collections and grants."""
 
-import asyncio
-
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -192,56 +190,3 @@ class TestDelete:
         await alice.delete(path, headers={"If-Match": "*"})
         async with database.owner.connect() as owner:
             assert (await owner.execute(text("select count(*) from collection"))).scalar() == 0
-
-
-class TestGrants:
-    async def test_are_made_changed_and_taken_away(self, alice: httpx2.AsyncClient) -> None:
-        path = f"{COLLECTIONS}/{await make_collection(alice)}/grants"
-        for role, status in (("reader", 201), ("editor", 200), ("editor", 200)):
-            body = {"principal": "group:/eng", "role": role}
-            response = await alice.post(path, json=body)
-            assert (response.status_code, response.json()["role"]) == (status, role)
-        for status in (204, 404):
-            taken = await alice.delete(path, params={"principal": "group:/eng"})
-            assert taken.status_code == status
-
-    async def test_open_and_close_the_documents_at_once(
-        self, alice: httpx2.AsyncClient, bob: httpx2.AsyncClient
-    ) -> None:
-        collection = await make_collection(alice)
-        path = f"{DOCUMENTS}/{await add(alice, collection)}"
-        assert (await bob.get(path)).status_code == 404
-        await give(alice, collection, "group:/eng", "reader")
-        assert (await bob.get(path)).status_code == 200
-        await alice.delete(f"{COLLECTIONS}/{collection}/grants", params={"principal": "group:/eng"})
-        assert (await bob.get(path)).status_code == 404
-
-    @pytest.mark.parametrize("principal", ["alice", "group:eng", "user:", "role:", "x" * 600])
-    async def test_need_a_principal(self, alice: httpx2.AsyncClient, principal: str) -> None:
-        path = f"{COLLECTIONS}/{await make_collection(alice)}/grants"
-        made = await alice.post(path, json={"principal": principal, "role": "reader"})
-        taken = await alice.delete(path, params={"principal": principal})
-        assert (made.status_code, taken.status_code) == (422, 422)
-
-    async def test_keep_the_last_owner(self, alice: httpx2.AsyncClient) -> None:
-        path = f"{COLLECTIONS}/{await make_collection(alice)}/grants"
-        me = await name_of(alice)
-        demoted = await alice.post(path, json={"principal": me, "role": "reader"})
-        removed = await alice.delete(path, params={"principal": me})
-        assert [demoted.json()["code"], removed.json()["code"]] == ["last_owner", "last_owner"]
-        assert demoted.status_code == removed.status_code == 409
-
-    async def test_keep_one_of_two_owners_who_remove_each_other_at_once(
-        self, alice: httpx2.AsyncClient, bob: httpx2.AsyncClient
-    ) -> None:
-        collection = await make_collection(alice)
-        names = [await name_of(alice), await name_of(bob)]
-        await give(alice, collection, names[1], "owner")
-        path = f"{COLLECTIONS}/{collection}/grants"
-        answers = await asyncio.gather(
-            alice.delete(path, params={"principal": names[1]}),
-            bob.delete(path, params={"principal": names[0]}),
-        )
-        first, second = sorted(answer.status_code for answer in answers)
-        assert first == 204
-        assert second in {403, 404, 409}

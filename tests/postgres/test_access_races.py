@@ -1,11 +1,14 @@
 """Grants, documents and erasures that happen at the same time end up right."""
 
 import asyncio
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.ingestion.repository import IngestionRepository
 from muniment.postgres.unit_of_work import Scope
+from muniment.profiles.repository import UserRepository
 from tests.postgres.town import READER, Town
 from tests.support.database import TestDatabase
 from tests.support.wall_rows import Library, add_document, add_grant
@@ -73,7 +76,7 @@ class TestGrantAndDocument:
 
 async def add_owner(database: TestDatabase, library: Library, subject: str) -> UUID:
     """Make an account that owns the collection of a library."""
-    account = UUID(int=sum(subject.encode()))
+    account = uuid5(NAMESPACE_URL, subject)
     async with database.owner.begin() as owner:
         await owner.execute(
             text(
@@ -118,3 +121,110 @@ class TestErasureOfTwoOwners:
                 text("select principal from collection_grant where role = 'owner'")
             )
             assert owners.scalars().all() == ["role:admin"]
+
+
+class Bystander:
+    """A user who owns the collection and stands in a rule there, and what others do meanwhile."""
+
+    def __init__(self, town: Town, account: UUID) -> None:
+        self._database = town.database
+        self.library = Library(1, account, town.mine.collection)
+        self.account = account
+        self.document = UUID(int=0)
+
+    @classmethod
+    async def create(cls, town: Town, subject: str) -> "Bystander":
+        made = cls(town, await add_owner(town.database, town.mine, subject))
+        async with town.database.owner.begin() as owner:
+            made.document = await add_document(
+                owner, made.library, principals=[f"user:{made.account}"]
+            )
+        return made
+
+    async def erase(self) -> None:
+        """Do what the request to erase does."""
+        async with self._database.serving.begin(Scope(1)) as session:
+            users = UserRepository(session)
+            assert await users.find_for_update(self.account) is not None
+            assert await users.erase(self.account)
+
+    async def begin_upload(self, session: AsyncSession) -> None:
+        """Take what an upload takes before it writes: the collection, and the document there."""
+        held = {"id": self.library.collection}
+        await session.execute(text("select 1 from collection where id = :id for key share"), held)
+        held = {"id": self.document}
+        await session.execute(text("select 1 from document where id = :id for update"), held)
+
+    async def end_upload(self, session: AsyncSession) -> None:
+        """Write what refers to the account: a version, and a document."""
+        await session.execute(
+            text(
+                "insert into document_version (document_id, number, tenant_id, media_type, bytes,"
+                " sha256, original_key, created_by)"
+                " values (:id, 9, 1, 'text/plain', 1, '', 'k', :account)"
+            ),
+            {"id": self.document, "account": self.account},
+        )
+        await add_document(session, self.library)
+
+    async def delete_all(self) -> None:
+        """Mark the collection and the document as deleted."""
+        async with self._database.owner.begin() as owner:
+            for table in ("document", "collection"):
+                await owner.execute(text(f"update {table} set deleted_at = now()"))
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(1, frozenset({f"user:{self.account}"}))
+
+
+class TestErasureBesideAnUpload:
+    async def test_waits_for_it_and_ends(self, town: Town) -> None:
+        user = await Bystander.create(town, "uploading")
+        async with (
+            asyncio.timeout(_SOON_S),
+            asyncio.TaskGroup() as group,
+            town.database.serving.begin(user.scope) as session,
+        ):
+            await user.begin_upload(session)
+            group.create_task(user.erase())
+            await somebody_waits(town.database)
+            await user.end_upload(session)
+
+    async def test_ends_without_a_deadlock_time_and_again(self, town: Town) -> None:
+        async def upload(user: Bystander) -> None:
+            async with town.database.serving.begin(user.scope) as session:
+                await user.begin_upload(session)
+                await user.end_upload(session)
+
+        for number in range(10):
+            user = await Bystander.create(town, f"user-{number}")
+            async with asyncio.timeout(_SOON_S), asyncio.TaskGroup() as group:
+                group.create_task(upload(user))
+                group.create_task(user.erase())
+
+
+class TestErasureBesideAPurge:
+    async def test_waits_for_nothing_that_a_purge_holds(self, town: Town) -> None:
+        user = await Bystander.create(town, "leaving")
+        await user.delete_all()
+        async with asyncio.timeout(_SOON_S):
+            async with town.database.worker.begin(Scope(1)) as session:
+                repository = IngestionRepository(session)
+                assert await repository.hold_deleted(user.document) is not None
+                await user.erase()
+                assert await repository.remove_deleted(user.document)
+
+    async def test_ends_without_a_deadlock_time_and_again(self, town: Town) -> None:
+        async def purge(user: Bystander) -> None:
+            async with town.database.worker.begin(Scope(1)) as session:
+                repository = IngestionRepository(session)
+                await repository.hold_deleted(user.document)
+                await repository.remove_deleted(user.document)
+
+        users = [await Bystander.create(town, f"user-{number}") for number in range(10)]
+        await users[0].delete_all()
+        async with asyncio.timeout(_SOON_S), asyncio.TaskGroup() as group:
+            for user in users:
+                group.create_task(purge(user))
+                group.create_task(user.erase())

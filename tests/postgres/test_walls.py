@@ -45,6 +45,7 @@ WORKER_GRANTS = {
     "alembic_version": {"SELECT"},
     "tenant": {"SELECT"},
     "embedding_space": {"SELECT"},
+    "erased_subject": {"SELECT", "DELETE"},
     "idempotency_key": {"SELECT", "DELETE"},
     "collection": {"SELECT", "DELETE"},
     "collection_grant": {"SELECT"},

@@ -2,6 +2,8 @@
 
 import httpx2
 
+from muniment.identity.local_issuer import ISSUER
+
 ME = "/api/v1/users/me"
 USERS = "/api/v1/users"
 
@@ -25,4 +27,4 @@ async def disable(admin: httpx2.AsyncClient, path: str) -> None:
 
 
 async def add_user(admin: httpx2.AsyncClient, subject: str) -> httpx2.Response:
-    return await admin.post(USERS, json={"issuer": "https://sso.example.com", "subject": subject})
+    return await admin.post(USERS, json={"issuer": ISSUER, "subject": subject})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 
+from muniment.identity.local_issuer import ISSUER
 from tests.profiles.arrange import ME, USERS, disable, path_of
 from tests.support.app import ClientMaker
 from tests.support.callers import ADMIN
@@ -24,7 +25,7 @@ class Route:
 READ_ME = Route("GET", ME)
 UPDATE_ME = Route("PATCH", ME, {"locale": "de"})
 LIST = Route("GET", USERS)
-CREATE = Route("POST", USERS, {"issuer": "https://sso.example.com", "subject": "new"})
+CREATE = Route("POST", USERS, {"issuer": ISSUER, "subject": "new"})
 READ = Route("GET", "{user}")
 UPDATE = Route("PATCH", "{user}", {"status": "disabled"})
 ERASE = Route("DELETE", "{user}")

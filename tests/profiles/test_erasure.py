@@ -4,16 +4,17 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
+from muniment.identity.local_issuer import ISSUER
 from muniment.identity.models import Account
 from muniment.library.models import Collection, CollectionGrant, Document
-from tests.profiles.arrange import ME, path_of
+from tests.profiles.arrange import ME, USERS, patch, path_of
 from tests.support.app import ClientMaker
 from tests.support.callers import ADMIN
 from tests.support.database import TestDatabase
 
-BY_NAME = "user:urn:muniment:local|bob"
+BY_NAME = f"user:{ISSUER}|bob"
 
 
 class Arrangement:
@@ -114,10 +115,48 @@ class TestErasedUser:
         document_id = await bobs.document(collection_id, BY_NAME, "group:/eng")
         await root.delete(bob, headers={"If-Match": "*"})
         async with database.owner.connect() as connection:
-            statement = select(Document.rule, Document.rule_principals, Document.acl)
+            statement = select(
+                Document.rule, Document.rule_principals, Document.acl, Document.revision
+            )
             row = (await connection.execute(statement.where(Document.id == document_id))).one()
         assert row.rule == {"any_of": ["group:/eng"]}
         assert row.rule_principals == ["group:/eng"]
+        assert row.revision == 2
         names = {name.partition(":")[2] for name in row.acl}
         assert BY_NAME not in names
         assert "group:/eng" in names
+
+
+class TestTokensOfAnErasedUser:
+    async def test_are_refused_from_then_on(
+        self, root: httpx2.AsyncClient, client_of: ClientMaker
+    ) -> None:
+        bob = client_of("bob")
+        await root.delete(await path_of(bob), headers={"If-Match": "*"})
+        response = await bob.get(ME)
+        assert response.status_code == 401
+        assert response.json()["code"] == "invalid_token"
+        assert "bob" not in (await root.get(USERS)).text
+
+    async def test_are_refused_even_if_the_user_is_made_known_again(
+        self, root: httpx2.AsyncClient, client_of: ClientMaker
+    ) -> None:
+        bob = client_of("bob")
+        await root.delete(await path_of(bob), headers={"If-Match": "*"})
+        body = {"issuer": ISSUER, "subject": "bob"}
+        assert (await root.post(USERS, json=body)).status_code == 201
+        assert (await bob.get(ME)).status_code == 401
+
+    async def test_of_a_later_sign_in_are_those_of_a_new_user(
+        self, root: httpx2.AsyncClient, client_of: ClientMaker, database: TestDatabase
+    ) -> None:
+        bob = client_of("bob")
+        path = await path_of(bob)
+        await patch(bob, ME, {"display_name": "Bob"})
+        await root.delete(path, headers={"If-Match": "*"})
+        async with database.owner.begin() as connection:
+            # As if it had been a minute ago.
+            moved = "update erased_subject set erased_at = erased_at - interval '1 minute'"
+            await connection.execute(text(moved))
+        assert (await bob.get(ME)).json()["display_name"] is None
+        assert await path_of(bob) != path

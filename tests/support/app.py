@@ -60,6 +60,7 @@ async def running_app(
             yield {
                 "authenticator": make_authenticator(issuer, reads, database, clock),
                 "transactions": database.serving,
+                "identity": Settings().identity,
                 "idempotency": IdempotencyStore(database.serving),
             }
 

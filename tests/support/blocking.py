@@ -14,6 +14,8 @@ MAY_BLOCK = {
     "muniment/identity/local_issuer.py": {"load_or_create"},
     # A store of tests.
     "tests/support/fake_originals.py": {"local_file"},
+    # The measurement (`make cover`), when two threads come upon a new file at once.
+    "coverage/collector.py": {"lock_data"},
 }
 """The functions, by file, below which a call may block."""
 

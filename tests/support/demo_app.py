@@ -151,4 +151,5 @@ def create_demo_app(
         routers=[router, trouble, *routers],
         readiness=readiness,
         registry=registry,
+        caller=None,
     )

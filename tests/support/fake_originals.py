@@ -50,10 +50,10 @@ class FakeOriginals(Originals):
             yield path
 
     @override
-    async def read(self, key: str) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         if key not in self.files:
             raise OriginalMissingError
-        yield self.files[key]
+        yield self.files[key][start:end]
 
     @override
     async def delete(self, key: str) -> None:

@@ -18,6 +18,7 @@ from muniment.app.local_mode import load_local_issuer, refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.unsupported import refuse_unsupported
 from muniment.identity.authentication import Authenticator
+from muniment.identity.erasures import longest_token_life, purge_erasures
 from muniment.identity.idempotency import IdempotencyStore, purge_expired
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
@@ -188,7 +189,13 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
         await shared.embedder.prepare()
         parsers = ParserPool(settings.parsing)
         stack.push_async_callback(parsers.close)
-        pipeline = Pipeline(shared.embedder, shared.detector, shared.lexical, settings.chunking)
+        pipeline = Pipeline(
+            shared.embedder,
+            shared.detector,
+            shared.lexical,
+            settings.chunking,
+            keeps_states=settings.embedding.word_states,
+        )
         batch = settings.ingestion.embedding_batch
         originals = shared.originals
         kinds: dict[str, JobKind] = {
@@ -209,8 +216,11 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
 def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
     purge = partial(purge_expired, transactions)
     sweep = partial(sweep_abandoned, transactions, settings.uploads.abandoned_after)
+    kept_for = longest_token_life(settings.identity)
+    forget = partial(purge_erasures, transactions, kept_for)
     return [
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
+        Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
         Chore("plan_folds", timedelta(seconds=30), partial(plan_folds, transactions)),
         Chore("plan_cleaning", timedelta(hours=1), partial(plan_cleaning, transactions)),

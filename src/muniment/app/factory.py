@@ -1,17 +1,19 @@
 """The HTTP application, put together from settings, routers and a lifespan; nothing is global."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
 
 import muniment
 from muniment.app.docs_page.router import create_docs_router
 from muniment.app.openapi import API_PREFIX, DESCRIPTION, TAGS, DocumentedApi, operation_id
 from muniment.app.operations import Readiness, create_operations_router
 from muniment.app.settings import Settings
+from muniment.identity.dependencies import authenticated
 from muniment.kit.http_metrics import HttpMetrics
 from muniment.kit.middleware import (
     API_SECURITY_HEADERS,
@@ -25,6 +27,7 @@ from muniment.kit.parameters import refuse_unknown_parameters
 from muniment.kit.problems import add_problem_rendering
 from muniment.kit.route_templates import RouteTemplates
 
+Caller = Callable[[HTTPConnection], Awaitable[object]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]
 
 
@@ -35,10 +38,12 @@ def create_app(
     routers: Sequence[APIRouter] = (),
     readiness: Readiness | None = None,
     registry: CollectorRegistry | None = None,
+    caller: Caller | None = authenticated,
 ) -> FastAPI:
     """Make the application.
 
     `routers` are mounted under `/api/v1`; routes are tried in order, so the busiest come first.
+    `caller` is asked before anything else is said about a request there; None asks nobody.
     What the lifespan yields is the state of each request (`request.state`).
     """
     registry = registry or CollectorRegistry(auto_describe=True)
@@ -60,10 +65,10 @@ def create_app(
         middleware=_middleware(settings, registry),
     )
     add_problem_rendering(app)
+    asked_first = [] if caller is None else [Depends(caller)]
+    checks = [*asked_first, Depends(refuse_unknown_parameters)]
     for router in routers:
-        app.include_router(
-            router, prefix=API_PREFIX, dependencies=[Depends(refuse_unknown_parameters)]
-        )
+        app.include_router(router, prefix=API_PREFIX, dependencies=checks)
     app.include_router(create_operations_router(readiness or Readiness(), registry))
     if settings.server.docs:
         app.include_router(create_docs_router())

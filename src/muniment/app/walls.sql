@@ -12,7 +12,7 @@
 -- serves it, in a query it may not, because && is not leakproof.
 --
 -- Without row-level security, by design: tenant and embedding_space (names only), job (claimed for
--- all tenants; holds ids only), chunk_vector, chunk_lex (ids and numbers without text; reached
+-- all tenants; holds ids only), chunk_vector, chunk_lex, chunk_states (ids and numbers without text; reached
 -- through documents that the caller may see), lex_term, lex_total (counts; reached through
 -- collections that the caller holds a grant in), alembic_version.
 
@@ -26,6 +26,11 @@ grant select, insert, update on account to {serving};
 create policy tenant on account to {serving} using (tenant_id = {tenant});
 grant execute on function muniment_sign_in(text, text, text) to {serving};
 grant execute on function muniment_erase_account(uuid) to {serving};
+
+-- Who was erased, as hashes: read and written within the two functions. The worker removes the old.
+alter table erased_subject enable row level security;
+grant select, delete on erased_subject to {worker};
+create policy job on erased_subject to {worker} using (true);
 
 alter table profile enable row level security;
 grant select, insert, update on profile to {serving};
@@ -101,8 +106,8 @@ create policy tenant on pending_original to {serving} using (tenant_id = {tenant
 create policy job on pending_original to {worker} using (true);
 
 -- The index: numbers without text.
-grant select on chunk_vector, chunk_lex, lex_term, lex_total to {serving};
-grant select, insert, delete on chunk_vector, chunk_lex to {worker};
+grant select on chunk_vector, chunk_lex, chunk_states, lex_term, lex_total to {serving};
+grant select, insert, delete on chunk_vector, chunk_lex, chunk_states to {worker};
 grant select, insert, update, delete on lex_term, lex_total to {worker};
 
 -- Packed postings and what waits for them: ids and numbers of a whole tenant without text. Which of

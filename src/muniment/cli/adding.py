@@ -180,7 +180,14 @@ class _Adding:
         self._note(registration.document)
 
     async def _register(self, file: FoundFile, original: StoredOriginal) -> Registration:
-        upload = NewUpload(file.name, file.media_type, original, uri=file.uri, access=self._rule)
+        upload = NewUpload(
+            name=file.name,
+            media_type=file.media_type,
+            original=original,
+            uri=file.uri,
+            access=self._rule,
+            follows_file=True,
+        )
         principal = self._product.principal
         is_registered = False
         try:

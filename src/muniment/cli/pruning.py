@@ -1,5 +1,9 @@
 """Deleting documents whose files are gone: what `add --prune` does after adding.
 
+Only what the same user has put there with `add` goes with its file: an upload may carry the address
+of a file too, of a file on another machine, and whoever sent it does not expect a folder here to
+decide about it. Whose newest bytes came by an upload is no longer of the command.
+
 A disk that is not mounted looks like a folder whose files were all deleted. Where much would go at
 once nothing is believed: two rules refuse, and a person who knows better says `--prune-all`.
 """
@@ -62,7 +66,7 @@ class TooMuchGoneError(MunimentError):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A document that came from a file below one of the folders."""
+    """A document that the user added from a file below one of the folders."""
 
     document_id: UUID
     file: Path
@@ -82,9 +86,9 @@ async def prune(
 ) -> int:
     """Delete documents that were added from below the folders and have no file there any more.
 
-    Documents that came otherwise, by an upload or from elsewhere, are left alone; so are those
-    that the user may not edit. Raises FolderEmptyError and TooMuchGoneError, unless all that is
-    gone is to be believed.
+    Documents that came otherwise, by an upload, from elsewhere or from somebody else, are left
+    alone; so are those that the user may not edit. Raises FolderEmptyError and TooMuchGoneError,
+    unless all that is gone is to be believed.
     """
     known = await _known_below(product, collection_id, folders)
     # Looked at anew, for a disk may have gone away while files were added.
@@ -133,14 +137,14 @@ async def _known_below(
     product: Product, collection_id: UUID, folders: Sequence[Path]
 ) -> list[_Known]:
     found = []
-    for document_id, uri in await _editable(product, collection_id):
+    for document_id, uri in await _own(product, collection_id):
         file = _file_of(uri)
         if file is not None and any(folder in file.parents for folder in folders):
             found.append(_Known(document_id, file))
     return found
 
 
-async def _editable(product: Product, collection_id: UUID) -> list[tuple[UUID, str]]:
+async def _own(product: Product, collection_id: UUID) -> list[tuple[UUID, str]]:
     found: list[tuple[UUID, str]] = []
     cursor: str | None = None
     async with session_of(product) as session:
@@ -155,7 +159,10 @@ async def _editable(product: Product, collection_id: UUID) -> list[tuple[UUID, s
             found += [
                 (view.document.id, view.document.uri)
                 for view in page.items
-                if view.may_edit and view.document.uri is not None
+                if view.may_edit
+                and view.document.follows_file
+                and view.document.created_by == product.principal.user_id
+                and view.document.uri is not None
             ]
             cursor = page.next
             if cursor is None:

@@ -64,7 +64,10 @@ def show_passages(response: SearchResponse) -> None:
         console.print(line(passage.text))
         if passage.explain is not None:
             arms = f"words {_arm(passage.explain.lexical)} · meaning {_arm(passage.explain.dense)}"
-            console.print(Text(f"   {arms} · fused {passage.explain.fused:+.2f}", style="dim"))
+            closely = passage.explain.closely
+            words = "-" if closely is None else f"{closely:.2f}"
+            fused = f"closely {words} · fused {passage.explain.fused:+.2f}"
+            console.print(Text(f"   {arms} · {fused}", style="dim"))
         console.print()
     if response.explain is not None:
         how = response.explain

@@ -14,6 +14,9 @@ def run() -> None:
     is_listening = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_listening:
         signal.signal(signal.SIGINT, _leave)
+    # Read once, when numpy is loaded. Its products are small here: with threads of its own they
+    # cost five times the processor's time, which those spend waiting for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # noqa: TID251 - not a setting of ours
     from muniment.cli.main import load  # noqa: PLC0415 - takes time, see above
 
     app = load()

@@ -4,7 +4,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-_WORD = re.compile(r"\w+")
+from muniment.index.terms import UNSPACED
+
+_WORD = re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])\w)+")
 
 
 def ndcg(ranked: Sequence[str], gains: Mapping[str, float], depth: int) -> float:
@@ -24,10 +26,13 @@ def reciprocal_rank(ranked: Sequence[str], gains: Mapping[str, float], depth: in
 
 
 def holds_answer(quotes: Iterable[str], answers: Iterable[str]) -> bool:
-    """Tell whether one of the answers stands in one of the quotes, but for case and marks."""
+    """Tell whether one of the answers stands in one of the quotes, but for case and marks.
+
+    Whole words count: 28 days are not 8 days. In scripts without spaces a character is a word.
+    """
     texts = [_normalised(quote) for quote in quotes]
     wanted = [answer for answer in map(_normalised, answers) if answer]
-    return any(answer in text for answer in wanted for text in texts)
+    return any(f" {answer} " in f" {text} " for answer in wanted for text in texts)
 
 
 def _discounted(gains: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ was disabled a moment ago is refused, remembered token or not.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -40,14 +41,16 @@ class Credential:
     claims: VerifiedClaims
     tenant: str
     permissions: frozenset[Permission]
+    issued_at: datetime
+    """When it was issued by our clock, at the earliest: the issuer's may be ahead of it."""
 
 
 class Authenticator:
     """Tells who is calling; one for the whole process.
 
-    An erased user who comes back with a good token is a new user: erasing replaced issuer and
-    subject in the old account, so a fresh and empty one is made. Whoever shall stay away is
-    disabled, not erased.
+    An erased user who signs in again is a new user: erasing replaced issuer and subject in the old
+    account, so a fresh and empty one is made. Tokens from before the erasure are refused, also for
+    the new account. Whoever shall stay away is disabled, not erased.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Authenticator:
             claims=claims,
             tenant=resolve_tenant(issuer, claims),
             permissions=permissions_of(claims.roles, self._roles),
+            issued_at=claims.issued_at - issuer.leeway,
         )
         self._cache.add(token, credential, claims.expires_at)
         return credential
@@ -97,10 +101,11 @@ class Authenticator:
         key = (credential.claims.issuer, credential.claims.subject, credential.tenant)
         account = await self._accounts.find(*key)
         if account is None:
-            await self._accounts.add(*key)
+            await self._accounts.add(*key, credential.issued_at)
             account = await self._accounts.find(*key)
-        if account is None:
-            # Erased between the two statements: the next request makes a fresh account.
+        if account is None or not account.admits(credential.issued_at):
+            # Erased, be it between the two statements: a later sign-in makes a fresh account.
+            _log.warning("caller_refused", status="erased")
             raise InvalidTokenError
         return account
 

@@ -2,7 +2,13 @@
 
 from typing import ClassVar
 
-from muniment.kit.errors import ConflictError, ForbiddenError, InvalidInputError, MunimentError
+from muniment.kit.errors import (
+    ConflictError,
+    FieldProblem,
+    ForbiddenError,
+    InvalidInputError,
+    MunimentError,
+)
 
 
 class AuthenticationRequiredError(MunimentError):
@@ -77,6 +83,36 @@ class IdempotencyKeyReusedError(InvalidInputError):
         super().__init__(
             "This Idempotency-Key was sent before with another request.",
             hint="Make a new key for each thing that you want to create.",
+        )
+
+
+class UnknownRoleError(InvalidInputError):
+    """The settings have no such role, so nobody can have it."""
+
+    code = "unknown_role"
+    title = "No such role"
+
+    def __init__(self, role: str, known: str, pointer: str) -> None:
+        detail = f"There is no role {role!r}; the roles are {known}."
+        super().__init__(
+            detail,
+            hint="The settings [identity.roles] add roles.",
+            errors=(FieldProblem("body", pointer, self.code, detail),),
+        )
+
+
+class UnknownIssuerError(InvalidInputError):
+    """Tokens of this issuer are not accepted, so none of its users can sign in."""
+
+    code = "unknown_issuer"
+    title = "No such issuer"
+
+    def __init__(self, issuer: str, known: str, pointer: str) -> None:
+        detail = f"No tokens of {issuer!r} are accepted here; the issuers are {known}."
+        super().__init__(
+            detail,
+            hint="Write the issuer exactly as `iss` in its tokens.",
+            errors=(FieldProblem("body", pointer, self.code, detail),),
         )
 
 

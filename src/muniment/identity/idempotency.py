@@ -94,9 +94,7 @@ class IdempotencyStore:
             locked_until = await place.take(fingerprint, self._lease)
             if locked_until is not None:
                 return Ticket(scope, principal.user_id, route, key, locked_until)
-            row = await place.find()
-        if row is None:
-            raise IdempotencyInProgressError
+            row = await place.read()
         if row.fingerprint != fingerprint:
             raise IdempotencyKeyReusedError
         if row.status is None:
@@ -191,15 +189,16 @@ class _Place:
         locked_until: datetime | None = await self.session.scalar(taken)
         return locked_until
 
-    async def find(self) -> IdempotencyKey | None:
-        """Read the row; it may be gone by now, if its request was abandoned."""
-        return await self.session.scalar(
+    async def read(self) -> IdempotencyKey:
+        """Read the row after `take`, which locks it even where it takes nothing: so it is there."""
+        rows = await self.session.scalars(
             select(IdempotencyKey).where(
                 IdempotencyKey.account_id == self.principal.user_id,
                 IdempotencyKey.route == self.route,
                 IdempotencyKey.key == self.key,
             )
         )
+        return rows.one()
 
 
 def _held_by(ticket: Ticket) -> ColumnElement[bool]:

@@ -1,9 +1,18 @@
-"""Tables of identity: tenants, accounts, and answers kept for repeated requests."""
+"""Tables of identity: tenants, accounts, who was erased, and answers for repeated requests."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, LargeBinary, func
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,7 +36,14 @@ class Account(Base):
     __tablename__ = "account"
     __table_args__ = (
         CheckConstraint("status in ('active', 'disabled', 'erased')", name="status"),
-        Index("account_sign_in_key", "issuer", "subject", "tenant_id", unique=True),
+        Index(
+            "account_sign_in_key",
+            "issuer",
+            "subject",
+            "tenant_id",
+            unique=True,
+            postgresql_where=text("status <> 'erased'"),
+        ),
         Index("account_tenant_id_id_idx", "tenant_id", "id"),
     )
 
@@ -40,6 +56,23 @@ class Account(Base):
     """Counts the changes of the user as a whole: of this row and of the profile."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ErasedSubject(Base):
+    """That somebody was erased, without saying whom: tokens from before are refused.
+
+    Written and read by functions of the database alone, which know how the hash is made (revision
+    2026_11_23_0110); removed when no token from before can still be alive (`erasures.py`).
+    """
+
+    __tablename__ = "erased_subject"
+
+    tenant_id: Mapped[int] = mapped_column(
+        ForeignKey("tenant.id", ondelete="RESTRICT"), primary_key=True
+    )
+    subject_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """SHA-256 of issuer and subject."""
+    erased_at: Mapped[datetime]
 
 
 class IdempotencyKey(Base):

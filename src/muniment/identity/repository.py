@@ -6,10 +6,11 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.errors import InvalidTokenError
 from muniment.identity.models import Account, Tenant
 from muniment.postgres.prepared import PreparedReads
 from muniment.postgres.unit_of_work import Scope, Transactions
@@ -27,14 +28,21 @@ class KnownAccount:
     updated_at: datetime
     profile: dict[str, JsonValue] | None
     """The columns of the profile as they are; None until the user changes something in it."""
+    erased_at: datetime | None = None
+    """When an earlier account of the same person was erased, if that was lately."""
 
     @property
     def is_active(self) -> bool:
         """Tell whether the user may do anything at all."""
         return self.status == "active"
 
+    def admits(self, issued_at: datetime) -> bool:
+        """Tell whether a token of then may be for this account, not for one that was erased."""
+        return self.erased_at is None or issued_at > self.erased_at
+
 
 _SIGN_IN: Final = "select * from muniment_sign_in($1, $2, $3)"
+_ERASED_AT: Final = text("select erased_at from muniment_sign_in(:issuer, :subject, :tenant)")
 _KNOWN_ACCOUNT: Final = TypeAdapter(KnownAccount)
 
 
@@ -54,16 +62,22 @@ class AccountRepository:
         row = await self._reads.row(_SIGN_IN, issuer, subject, tenant)
         return None if row is None else _KNOWN_ACCOUNT.validate_python(row)
 
-    async def add(self, issuer: str, subject: str, tenant: str) -> None:
+    async def add(self, issuer: str, subject: str, tenant: str, issued_at: datetime) -> None:
         """Make the account, and the tenant if this is its first user; one that exists stays.
 
         Two first requests at once end up with the same rows: the second insert does nothing.
+        Raises InvalidTokenError for a token from before an erasure, and makes nothing then.
         """
         async with self._transactions.begin(None) as session:
             tenant_id = await _ensure_tenant(session, tenant)
         async with self._transactions.begin(Scope(tenant_id)) as session:
             account = insert(Account).values(tenant_id=tenant_id, issuer=issuer, subject=subject)
             await session.execute(account.on_conflict_do_nothing())
+            # Asked after the insert, which has waited for an erasure that was under way.
+            names = {"issuer": issuer, "subject": subject, "tenant": tenant}
+            erased_at: datetime | None = await session.scalar(_ERASED_AT, names)
+            if erased_at is not None and issued_at <= erased_at:
+                raise InvalidTokenError
 
 
 async def _ensure_tenant(session: AsyncSession, name: str) -> int:

@@ -96,6 +96,20 @@ class LexicalModel:
             frequencies.update(term_id(term, salt) for term in terms)
         return QueryTerms(dict(frequencies))
 
+    def word_terms(
+        self, word: str, language: str, salt: bytes, *, also: Sequence[str] = ()
+    ) -> frozenset[int]:
+        """Find the terms of one word of a query; none of a function word."""
+        ignored = stop_words(language)
+        if word in ignored:
+            return frozenset()
+        codes = (language, *also)
+        return frozenset(
+            term_id(self._analyzer.term(part, code), salt)
+            for part in self._analyzer.words(word, language)
+            for code in codes
+        )
+
     def _count(self, text: str, language: str) -> tuple[Counter[str], int]:
         """Count the terms of a field, and how long it is without its function words."""
         words = Counter(self._analyzer.words(text, language))
@@ -114,7 +128,7 @@ def query_weights(terms: QueryTerms, df: Mapping[int, int], chunks: int) -> Spar
     """
     return _sparse(
         {
-            term: frequency * _idf(df.get(term, 0), chunks)
+            term: frequency * idf(df.get(term, 0), chunks)
             for term, frequency in terms.frequencies.items()
         }
     )
@@ -128,7 +142,7 @@ def _saturate(frequency: float) -> float:
     return frequency * (K1 + 1.0) / (K1 + frequency)
 
 
-def _idf(df: int, chunks: int) -> float:
+def idf(df: int, chunks: int) -> float:
     """Weigh a term by its rarity; never negative, also while the counts are being changed.
 
     As if there were some more chunks, one of them with the term: in a handful of chunks it means

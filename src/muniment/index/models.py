@@ -77,6 +77,20 @@ class ChunkVector(Base):
     embedding: Mapped[str] = mapped_column(HalfVec())
 
 
+class ChunkStates(Base):
+    """Late interaction: the packed states of a chunk's words in a space (index/token_states.py).
+
+    Apart from the vectors, whose scans would read several times the bytes.
+    """
+
+    __tablename__ = "chunk_states"
+
+    # No foreign key, like the arms: rows go with the chunk's, in the same statement.
+    chunk_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    space: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    states: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ChunkLex(Base):
     """The lexical arm: the term-frequency part of BM25F; the query brings what the corpus adds."""
 

@@ -6,9 +6,11 @@ above the library and not among the adapters.
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from typing_extensions import override
 
+from muniment.index.close_statements import close_looks, cosines
 from muniment.index.lexical import SparseTerms
 from muniment.index.reach import reach_shape, reach_values, reachable
 from muniment.index.repository import halfvec_text
@@ -17,17 +19,21 @@ from muniment.index.search_statements import OPENING, CandidateStatements, probe
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
 from muniment.index.word_search import best_by_words
+from muniment.ports.embedding import Vector
 from muniment.ports.vectors import (
     Candidate,
     CandidateQuery,
     Candidates,
     Capabilities,
+    CloseLook,
+    Mode,
     Reach,
     VectorStore,
 )
 from muniment.postgres.fixed import FixedStatements, Places, Runnable, Value, in_places, keyed
 
 _STATEMENTS = FixedStatements()
+_HEADER_BYTES = 4
 
 
 class PgVectorStore(VectorStore):
@@ -48,7 +54,8 @@ class PgVectorStore(VectorStore):
     @override
     def capabilities(self) -> Capabilities:
         """All modes, on live walls."""
-        return Capabilities(modes=frozenset(("hybrid", "lexical", "dense")), live_walls=True)
+        modes: frozenset[Mode] = frozenset(("hybrid", "lexical", "dense"))
+        return Capabilities(modes, live_walls=True, close_looks=True)
 
     async def exact_candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
         """Give what comparing every permitted chunk gives, however long it takes: to measure by."""
@@ -88,6 +95,21 @@ class PgVectorStore(VectorStore):
                 )
         rows = await statement.run(connection, values)
         return Candidates([Candidate(*row) for row in rows], exhaustive=is_narrow)
+
+    @override
+    async def close_looks(self, chunk_ids: Sequence[int]) -> Mapping[int, CloseLook]:
+        """Give vector and states of chunks that the walls have let through in this transaction."""
+        statement = _STATEMENTS.of(("close looks", self._space), lambda: close_looks(self._space))
+        rows = await statement.run(await self._session.connection(), {"chunks": list(chunk_ids)})
+        return {row[0]: CloseLook(_received(row[1]), row[2]) for row in rows}
+
+    @override
+    async def cosines(self, vector: Vector, chunk_ids: Sequence[int]) -> Mapping[int, float]:
+        """Compare chunks that the walls have let through in this transaction."""
+        statement = _STATEMENTS.of(("cosines", self._space), lambda: cosines(self._space))
+        values = {"chunks": list(chunk_ids), "vector": halfvec_text(vector)}
+        rows = await statement.run(await self._session.connection(), values)
+        return {row[0]: row[1] for row in rows}
 
     async def _nearest(
         self,
@@ -138,6 +160,11 @@ class PgVectorStore(VectorStore):
             len(chunks) <= self._settings.exact_documents
             and sum(chunks) <= self._settings.exact_chunks
         )
+
+
+def _received(sent: bytes) -> Vector:
+    """Read a vector as pgvector sends it: two numbers of two bytes, then half-precision floats."""
+    return np.frombuffer(sent, ">f2", offset=_HEADER_BYTES).astype(np.float32)
 
 
 def _values(query: CandidateQuery) -> dict[str, Value]:

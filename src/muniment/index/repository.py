@@ -31,6 +31,8 @@ class IndexedChunk:
     text: str
     embedding: Vector
     terms: SparseTerms
+    states: bytes | None = None
+    """The packed states of its words, where they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ _INSERT = text(
         select * from unnest(
             cast(:ordinals as int[]), cast(:starts as int[]), cast(:ends as int[]),
             cast(:pages as int[]), cast(:headings as text[]), cast(:bodies as text[]),
-            cast(:embeddings as text[]), cast(:lex as text[])
-        ) as r (ordinal, start_offset, end_offset, page, headings, body, embedding, lex)
+            cast(:embeddings as text[]), cast(:lex as text[]), cast(:states as bytea[])
+        ) as r (ordinal, start_offset, end_offset, page, headings, body, embedding, lex, states)
     ), written as (
         insert into chunk (document_id, tenant_id, version, ordinal, start_offset, end_offset, page,
                            headings, text)
@@ -71,6 +73,9 @@ _INSERT = text(
         from written join rows using (ordinal)
     ), waiting as (
         insert into lex_tail (tenant_id, chunk_id) select :tenant_id, id from written
+    ), states as (
+        insert into chunk_states (chunk_id, space, states)
+        select id, :space, states from written join rows using (ordinal) where states is not null
     )
     insert into chunk_lex (chunk_id, document_id, tenant_id, lex)
     select id, :document_id, :tenant_id, cast(lex as sparsevec)
@@ -79,7 +84,11 @@ _INSERT = text(
 )
 _DELETE = text(
     """
-    with vectors as (delete from chunk_vector where document_id = :document_id),
+    with states as (
+             delete from chunk_states
+             where chunk_id in (select id from chunk where document_id = :document_id)
+         ),
+         vectors as (delete from chunk_vector where document_id = :document_id),
          texts as (delete from chunk where document_id = :document_id)
     delete from chunk_lex where document_id = :document_id returning lex::text
     """
@@ -140,6 +149,7 @@ class IndexWriter:
                 "bodies": [chunk.text for chunk in chunks],
                 "embeddings": [halfvec_text(chunk.embedding) for chunk in chunks],
                 "lex": [sparsevec_text(chunk.terms) for chunk in chunks],
+                "states": [chunk.states for chunk in chunks],
             },
         )
 

@@ -106,15 +106,11 @@ class CandidateStatements:
 
     @property
     def _distance(self) -> ColumnElement[float]:
-        column: ColumnElement[str] = literal_column(
-            f"(chunk_vector.embedding::halfvec({self.space.dimension:d}))"
-        )
-        vector = bindparam("vector", type_=HalfVec())
-        return column.op("<#>", return_type=Float())(vector)
+        return distance_in(self.space)
 
     @property
     def _in_space(self) -> ColumnElement[bool]:
-        return ChunkVector.space == _literal(self.space.id)
+        return is_in(self.space)
 
     def _nearest_of(self, documents: ColumnElement[Sequence[UUID]], depth: int) -> Select[int]:
         return (
@@ -232,6 +228,20 @@ def _lex_by_key(chunk_id: SQLColumnExpression[int]) -> LateralFromClause:
 def _given(name: str) -> Select[int]:
     given = bindparam(name, type_=ARRAY(BigInteger()))
     return select(func.unnest(given, type_=BigInteger()).label("chunk_id"))
+
+
+def distance_in(space: EmbeddingSpaceRef) -> ColumnElement[float]:
+    """Give how far a vector lies from the parameter `vector`, as the index of the space has it."""
+    column: ColumnElement[str] = literal_column(
+        f"(chunk_vector.embedding::halfvec({space.dimension:d}))"
+    )
+    vector = bindparam("vector", type_=HalfVec())
+    return column.op("<#>", return_type=Float())(vector)
+
+
+def is_in(space: EmbeddingSpaceRef) -> ColumnElement[bool]:
+    """Tell whether a vector is of a space."""
+    return ChunkVector.space == _literal(space.id)
 
 
 def _from_terms(

@@ -39,6 +39,13 @@ class EmbeddingSettings(_PluginTable):
         "ingested again.",
     )
 
+    word_states: bool = Field(
+        default=True,
+        description="Whether the states of a passage's words are kept beside its vector, if the "
+        "plug-in gives them: about 4 kB a passage, with which the best passages are compared word "
+        "by word.",
+    )
+
 
 class VectorSettings(_PluginTable):
     """Where vectors are kept; `[vectors.<plug-in>]` has the settings of the plug-in."""

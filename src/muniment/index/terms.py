@@ -39,14 +39,15 @@ _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
     "\u0900-\u0963\u0966-\u0dff\u1000-\u109f\u200c\u200d"
 )
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1780-\u17d3\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 )
+"""The characters of scripts without spaces, as a range of a regular expression."""
 _WORD = re.compile(
-    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"(?P<unspaced>[{UNSPACED}]+)"
     rf"|\d+(?:[.,]\d+)+"
-    rf"|(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+"
-    rf"(?:'(?:(?![{_UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)*"
+    rf"|(?:(?![{UNSPACED}])(?:[^\W_]|[{_MARKS}]))+"
+    rf"(?:'(?:(?![{UNSPACED}])(?:[^\W_]|[{_MARKS}]))+)*"
 )
 _DIGIT = re.compile(r"\d")
 _ACCENTS = re.compile("[\u0300-\u036f]")
@@ -101,16 +102,18 @@ def stop_words(language: str) -> frozenset[str]:
 
 
 def tenant_salt(tenant_id: int) -> bytes:
-    """Give the salt of a tenant's term ids."""
+    """Give the salt of a tenant's term ids; no secret, for it follows from the tenant's number."""
     return b"muniment tenant %d" % tenant_id
 
 
 def term_id(term: str, salt: bytes) -> int:
     """Hash a term into 1..MAX_TERM_ID, differently for every tenant.
 
-    The salt keeps the postings and frequencies of tenants apart and makes ids useless as a
-    dictionary of what others have written. Two terms of one tenant rarely share an id (about 4
-    pairs in 90,000 terms).
+    The salt keeps tenants apart: an id that one tenant has learnt is some other word for the next,
+    and counts of two tenants never add up. It hides nothing from who reads the tables of the index:
+    anybody can hash a list of words with it. Those tables are reached through documents and
+    collections that the caller may see (`app/walls.sql`); a secret would stand where the same role
+    reads it. Two terms of one tenant rarely share an id (about 4 pairs in 90,000 terms).
     """
     digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8, key=salt[:64]).digest()
     return int.from_bytes(digest) % MAX_TERM_ID + 1

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import structlog
 
+from muniment.ingestion.outage import Outage
+
 _log = structlog.get_logger(__name__)
 
 
@@ -23,14 +25,16 @@ class Chore:
     work: Callable[[], Awaitable[object]]
 
 
-async def keep_doing(chore: Chore) -> None:
+async def keep_doing(chore: Chore, outage: Outage) -> None:
     """Do a chore now and after every interval, until cancelled.
 
     It begins at once, so that a worker that never lives as long as the interval does it as well.
+    One that meets a database that is away is left for the next time.
     """
     while True:
         try:
             await chore.work()
-        except Exception:  # noqa: BLE001 # boundary: a chore that fails ends no worker
-            _log.warning("chore_failed", chore=chore.name, exc_info=True)
+        except Exception as error:  # noqa: BLE001 # boundary: a chore that fails ends no worker
+            if not outage.note_passing(error):
+                _log.warning("chore_failed", chore=chore.name, exc_info=error)
         await asyncio.sleep(chore.interval.total_seconds())

@@ -1,4 +1,4 @@
-"""A database that is away, told once: the slots of a worker all miss it, every second."""
+"""A database that is away, told once: slots and chores of a worker all miss it, time and again."""
 
 import time
 
@@ -10,7 +10,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Outage:
-    """What the slots of one worker together know of the database: there, or away and since when."""
+    """What all parts of one worker together know of the database: there, or away and since when."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -20,12 +20,16 @@ class Outage:
 
         Nobody expects the latter, and whoever looks for it needs to see where it came from.
         """
-        rule = find_operational_rule(error)
-        if rule is None:
+        if not self.note_passing(error):
             _log.error("worker_stumbled", exc_info=error)
-        elif self._since is None:
+
+    def note_passing(self, error: Exception) -> bool:
+        """Log a failure that passes by itself, unless one is logged; False for any other one."""
+        rule = find_operational_rule(error)
+        if rule is not None and self._since is None:
             self._since = time.monotonic()
             _log.warning("worker_waits", reason=rule.detail, rule=rule.name)
+        return rule is not None
 
     def note_success(self) -> None:
         """Log that the database answers again, if it was away."""

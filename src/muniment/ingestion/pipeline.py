@@ -12,7 +12,8 @@ from muniment.index.lexical import LexicalModel
 from muniment.index.repository import IndexedChunk
 from muniment.index.sections import prefix_for
 from muniment.index.terms import tenant_salt
-from muniment.ports.embedding import Embedder, Vector
+from muniment.index.token_states import packed_states
+from muniment.ports.embedding import Embedder, TokenEmbedder, Vector
 from muniment.ports.parsing import ParsedDocument
 
 CHUNKER_REVISION = "1"
@@ -34,6 +35,12 @@ class CutDocument:
     spans: Sequence[ChunkSpan]
 
 
+@dataclass(frozen=True, slots=True)
+class _EmbeddedChunk:
+    vector: Vector
+    states: bytes | None = None
+
+
 class Pipeline:
     """Cuts, weighs and embeds documents."""
 
@@ -43,8 +50,11 @@ class Pipeline:
         detector: LanguageDetector,
         lexical: LexicalModel,
         settings: ChunkingSettings,
+        *,
+        keeps_states: bool = True,
     ) -> None:
         self._embedder = embedder
+        self._token_embedder = _token_embedder(embedder) if keeps_states else None
         self._detector = detector
         self._lexical = lexical
         self._settings = settings
@@ -53,7 +63,8 @@ class Pipeline:
     def revision(self) -> str:
         """Name what makes chunks and vectors out of a text."""
         identity = self._embedder.identity
-        return f"chunker {CHUNKER_REVISION}, {identity.name} {identity.revision}"
+        states = "" if self._token_embedder is None else ", states of words"
+        return f"chunker {CHUNKER_REVISION}, {identity.name} {identity.revision}{states}"
 
     async def cut(self, parsed: ParsedDocument, name: str, language: str | None) -> CutDocument:
         """Find the language of a document and cut it into chunks."""
@@ -65,8 +76,21 @@ class Pipeline:
         """Weigh and embed the chunks of a document, a batch at a time."""
         for first in range(0, len(document.spans), batch):
             spans = document.spans[first : first + batch]
-            vectors = await self._embedder.embed([self._embedded_text(document, s) for s in spans])
-            yield await asyncio.to_thread(self._indexed, document, tenant_id, first, spans, vectors)
+            texts = [self._embedded_text(document, span) for span in spans]
+            embedded = await self._embed(texts, document.language)
+            yield await asyncio.to_thread(
+                self._indexed, document, tenant_id, first, spans, embedded
+            )
+
+    async def _embed(self, texts: Sequence[str], language: str) -> list[_EmbeddedChunk]:
+        if self._token_embedder is None:
+            return [_EmbeddedChunk(vector) for vector in await self._embedder.embed(texts)]
+        chunks: list[_EmbeddedChunk] = []
+        # Packed one after the other: the states of a whole document would fill the memory.
+        async for embedded in self._token_embedder.embed_tokens(texts):
+            states = packed_states(texts[len(chunks)], embedded, language)
+            chunks.append(_EmbeddedChunk(embedded.vector, states))
+        return chunks
 
     def _cut(self, parsed: ParsedDocument, name: str, language: str | None) -> CutDocument:
         title = parsed.title or title_from_name(name)
@@ -86,16 +110,20 @@ class Pipeline:
         tenant_id: int,
         first: int,
         spans: Sequence[ChunkSpan],
-        vectors: Sequence[Vector],
+        embedded: Sequence[_EmbeddedChunk],
     ) -> list[IndexedChunk]:
         salt = tenant_salt(tenant_id)
         chunks = []
-        for ordinal, (span, vector) in enumerate(zip(spans, vectors, strict=True), first):
+        for ordinal, (span, made) in enumerate(zip(spans, embedded, strict=True), first):
             text = document.parsed.text[span.start : span.end]
             heading = " ".join((document.title, *span.headings))
             terms = self._lexical.document_weights(heading, text, document.language, salt)
-            chunks.append(IndexedChunk(ordinal, span, text, vector, terms))
+            chunks.append(IndexedChunk(ordinal, span, text, made.vector, terms, made.states))
         return chunks
+
+
+def _token_embedder(embedder: Embedder) -> TokenEmbedder | None:
+    return embedder if isinstance(embedder, TokenEmbedder) else None
 
 
 def title_from_name(name: str) -> str:

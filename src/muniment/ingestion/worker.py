@@ -80,7 +80,7 @@ class Worker:
         _log.info("worker_started", worker=self._name, concurrency=self._settings.concurrency)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._slot()) for _ in range(self._settings.concurrency)]
-            tasks += [group.create_task(keep_doing(chore)) for chore in self._chores]
+            tasks += [group.create_task(keep_doing(each, self._outage)) for each in self._chores]
             await self._stopping.wait()
             for task in tasks:
                 task.cancel()
@@ -144,13 +144,17 @@ class Worker:
         if faults.subgroup(jobs.FenceLostError) is not None:
             _log.warning("job_taken_over")
             return
-        passing = _passing_failure(faults)
-        if passing is not None:
+        rules = {rule.name: rule for rule in _passing_failures(faults)}
+        if rules and rules.keys() <= _PASSING:
             # Not the job's fault: it waits, however long it takes, and no attempt is used up.
+            name, passing = rules.popitem()
             _log.warning("job_waits", reason=passing.detail)
-            await self._put_back(job, passing.name, _PASSING_WAIT)
+            await self._put_back(job, name, _PASSING_WAIT)
             return
-        _log.error("job_failed", exc_info=faults)
+        if rules:
+            _log.warning("job_failed", rules=sorted(rules))
+        else:
+            _log.error("job_failed", exc_info=faults)
         reason = ", ".join(sorted({type(fault).__name__ for fault in faults.exceptions}))
         if job.last_attempt:
             await kind.give_up(job, reason)
@@ -171,15 +175,16 @@ class Worker:
             await jobs.release(session, job, reason, wait)
 
 
-def _passing_failure(faults: BaseExceptionGroup[BaseException]) -> OperationalRule | None:
-    """Give what a job waits for, if nothing else went wrong than what passes by itself."""
-    found: OperationalRule | None = None
+def _passing_failures(faults: BaseExceptionGroup[BaseException]) -> list[OperationalRule]:
+    """Give what went wrong, if it was nothing else than what passes by itself; else nothing."""
+    found: list[OperationalRule] = []
     for fault in faults.exceptions:
         if isinstance(fault, BaseExceptionGroup):
-            rule = _passing_failure(fault)
+            rules = _passing_failures(fault)
         else:
             rule = find_operational_rule(fault)
-        if rule is None or rule.name not in _PASSING:
-            return None
-        found = rule
+            rules = [] if rule is None else [rule]
+        if not rules:
+            return []
+        found += rules
     return found

@@ -8,9 +8,11 @@ from starlette.requests import ClientDisconnect, Request
 
 from muniment.identity.dependencies import CurrentPrincipal, Session, requires
 from muniment.identity.idempotency import KEY_PATTERN, MAX_KEY_LENGTH
+from muniment.identity.known import KnownNames
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.identity.settings import IdentitySettings
+from muniment.kit.byte_ranges import WantedPart
 from muniment.kit.clock import SystemClock
 from muniment.kit.middleware import BODY_LIMIT_KEY
 from muniment.kit.state import from_state
@@ -31,19 +33,18 @@ CanWriteCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIO
 CanReadDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_READ))]
 CanWriteDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_WRITE))]
 
+Identity = Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))]
+
 
 async def _collections(session: Session) -> CollectionService:
     return CollectionService(session)
 
 
-async def _grants(session: Session) -> GrantService:
-    return GrantService(session)
+async def _grants(session: Session, identity: Identity) -> GrantService:
+    return GrantService(session, KnownNames(identity))
 
 
-async def _documents(
-    session: Session,
-    identity: Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))],
-) -> DocumentService:
+async def _documents(session: Session, identity: Identity) -> DocumentService:
     return DocumentService(session, identity.attributes, SystemClock())
 
 
@@ -99,6 +100,27 @@ async def _criteria(
 
 Criteria = Annotated[DocumentCriteria, Depends(_criteria)]
 """Which documents of a list are asked for."""
+
+
+async def _part(
+    range_header: Annotated[
+        str | None,
+        Header(
+            alias="Range",
+            description="One part of the bytes; several, or what cannot be read, give the whole.",
+            examples=["bytes=0-1023"],
+        ),
+    ] = None,
+    if_range: Annotated[
+        str | None,
+        Header(alias="If-Range", description="The part only if this is still the ETag."),
+    ] = None,
+) -> WantedPart:
+    return WantedPart(range_header, if_range)
+
+
+Part = Annotated[WantedPart, Depends(_part)]
+"""Which part of a download is asked for."""
 
 
 async def _upload_body(

@@ -69,6 +69,21 @@ class GrantNotFoundError(NotFoundError):
         super().__init__("This principal holds no grant in the collection.")
 
 
+class UnknownUserError(InvalidInputError):
+    """The tenant has no user with this id; whether another tenant has one is not told."""
+
+    code = "unknown_user"
+    title = "No such user"
+
+    def __init__(self, pointer: str) -> None:
+        detail = "There is no user with this id."
+        super().__init__(
+            detail,
+            hint="Name somebody who has not signed in yet as user:<issuer>|<subject>.",
+            errors=(FieldProblem("body", pointer, self.code, detail),),
+        )
+
+
 class NotAnEditorError(ForbiddenError):
     """The caller may read this, but not change it."""
 

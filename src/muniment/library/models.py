@@ -109,6 +109,8 @@ class Document(Base):
     condition_attributes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     acl: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_by: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="RESTRICT"))
+    follows_file: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    """Whether its newest bytes came by the command `add`, which may prune it with its file."""
     status: Mapped[str] = mapped_column(server_default="queued")
     progress: Mapped[float] = mapped_column(Float, server_default="0")
     error_code: Mapped[str | None]

@@ -1,8 +1,8 @@
 """The port to an embedding model: text in, unit vectors out."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,32 @@ class Embedder(Protocol):
 
     async def close(self) -> None:
         """Release threads and memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEmbedding:
+    """A text as one vector, and as one for each of its tokens, special tokens left out."""
+
+    vector: Vector
+    states: NDArray[np.float32]
+    """Unit vectors of the tokens in order: tokens x dimension of the space."""
+    words: Sequence[tuple[int, int]]
+    """For each token, the slice of the text (code points) with the whole word it belongs to."""
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder that also gives what its model made of every single token.
+
+    A search compares these word by word where the vectors of whole passages say too little (late
+    interaction). They are a by-product of the same run of the model.
+    """
+
+    def embed_tokens(
+        self, texts: Sequence[str], *, purpose: Purpose = "passage"
+    ) -> AsyncIterator[TokenEmbedding]:
+        """Embed texts like `embed`, one after the other: the states of many would fill memory."""
         ...
 
 

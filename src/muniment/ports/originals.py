@@ -59,8 +59,8 @@ class Originals(Protocol):
         """Give the bytes as a local file while the block runs. Raises OriginalMissingError."""
         ...
 
-    def read(self, key: str) -> AsyncIterator[bytes]:
-        """Stream the bytes. Raises OriginalMissingError."""
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Stream the bytes from `start` up to `end` or the last. Raises OriginalMissingError."""
         ...
 
     async def delete(self, key: str) -> None:

@@ -28,6 +28,8 @@ class Capabilities:
     live_walls: bool
     """Whether it reads the walls of a document at the moment of the search. A store that keeps
     copies of them has to be told of every change, and its results are checked once more."""
+    close_looks: bool = False
+    """Whether it gives what the best candidates are compared by once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,15 @@ class Candidates:
     """Whether every permitted chunk was compared, instead of those an approximate index gave."""
 
 
+@dataclass(frozen=True, slots=True)
+class CloseLook:
+    """What a store keeps of a chunk for comparing it closely."""
+
+    vector: Vector
+    states: bytes | None = None
+    """The packed states of its words; None where none were kept."""
+
+
 class VectorStore(Protocol):
     """Finds the chunks nearest to a question among those that the caller may see."""
 
@@ -86,4 +97,12 @@ class VectorStore(Protocol):
 
     async def candidates(self, query: CandidateQuery, reach: Reach) -> Candidates:
         """Give the union of each arm's best chunks."""
+        ...
+
+    async def close_looks(self, chunk_ids: Sequence[int]) -> Mapping[int, CloseLook]:
+        """Look at candidates of the same search closely; one without a vector is left out."""
+        ...
+
+    async def cosines(self, vector: Vector, chunk_ids: Sequence[int]) -> Mapping[int, float]:
+        """Compare candidates of the same search with another vector."""
         ...

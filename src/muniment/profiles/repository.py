@@ -53,9 +53,9 @@ class UserRepository:
         """Read one user and let nobody else change them before this transaction ends.
 
         Two statements, because one that waits for the lock would go on to read the profile as it
-        was before the wait.
+        was before the wait. Whoever only refers to the account does not wait: no key of it changes.
         """
-        lock = select(Account.id).where(Account.id == user_id).with_for_update()
+        lock = select(Account.id).where(Account.id == user_id).with_for_update(key_share=True)
         return None if await self._session.scalar(lock) is None else await self.find(user_id)
 
     async def list_page(self, wanted: UserFilter, paging: PageRequest) -> Sequence[User]:

@@ -6,7 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response, status
 
 from muniment.identity.dependencies import CurrentCaller
-from muniment.identity.errors import GUARD_ERRORS, IDEMPOTENCY_ERRORS, SIGN_IN_ERRORS
+from muniment.identity.errors import (
+    GUARD_ERRORS,
+    IDEMPOTENCY_ERRORS,
+    SIGN_IN_ERRORS,
+    UnknownIssuerError,
+)
 from muniment.identity.idempotent_routes import ACCEPTS_KEY, IdempotentRoute
 from muniment.kit.answer_headers import answers_with
 from muniment.kit.etag import PreconditionFailedError, PreconditionRequiredError
@@ -89,7 +94,7 @@ async def list_users(
     response_model=UserRead,
     dependencies=[ACCEPTS_KEY],
     responses=answers_with(201, "ETag", "Location", "Idempotent-Replay")
-    | problem_responses(*GUARD_ERRORS, UserExistsError, *IDEMPOTENCY_ERRORS),
+    | problem_responses(*GUARD_ERRORS, UnknownIssuerError, UserExistsError, *IDEMPOTENCY_ERRORS),
 )
 async def create_user(
     principal: CanManageUsers, body: UserCreate, users: Users, request: Request, response: Response

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
+from muniment.identity.known import KnownNames
 from muniment.identity.principal import Principal
 from muniment.kit.etag import IfMatch
 from muniment.kit.merge_patch import merge_patch
@@ -27,8 +28,9 @@ MAX_PREFERENCES: Final = 64
 class UserService:
     """What callers do with their own profile, and administrators with users."""
 
-    def __init__(self, users: UserRepository) -> None:
+    def __init__(self, users: UserRepository, known: KnownNames) -> None:
         self._users = users
+        self._known = known
 
     async def update_profile(
         self, principal: Principal, patch: ProfileUpdate, expected: IfMatch
@@ -47,7 +49,11 @@ class UserService:
         return paging.page(users, USERS_BY_AGE, lambda user: (user.id,))
 
     async def add(self, principal: Principal, body: UserCreate) -> User:
-        """Make a user known before their first sign-in. Raises UserExistsError."""
+        """Make a user known before their first sign-in.
+
+        Raises UnknownIssuerError and UserExistsError.
+        """
+        self._known.require_issuer(body.issuer, "/issuer")
         user_id = await self._users.add(principal.tenant_id, body.issuer, body.subject)
         if user_id is None:
             raise UserExistsError

@@ -6,8 +6,8 @@ fusion lost .03 to .04 nDCG on questions) and min-max over the separate lists.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -39,6 +39,8 @@ class RankedChunk:
     fused: float
     lexical: Standing | None
     dense: Standing | None
+    closely: float | None = None
+    """What a close look at its words gave; None where there was none."""
 
     @property
     def score(self) -> float:
@@ -53,26 +55,60 @@ class RankedChunk:
 def fuse(
     candidates: Sequence[Candidate], lexical_share: float, best: int | None = None
 ) -> list[RankedChunk]:
-    """Rank candidates, best first; equal ones in the order of their ids.
+    """Rank candidates, best first; equal ones in the order of their ids."""
+    return Fusion.of(candidates, lexical_share).ranked(best)
 
-    All of them are compared; only as many as wanted are written out, since a search shows ten of
-    two hundred.
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """All candidates of a question, compared with each other.
+
+    They are only written out as far as they are wanted: a search shows ten of two hundred.
     """
-    # In the order of their ids, so that ranks of equal scores do not hang on who came first.
-    candidates = sorted(candidates, key=lambda candidate: candidate.chunk_id)
-    lexical = _Arm.of([candidate.lexical for candidate in candidates])
-    dense = _Arm.of([candidate.dense for candidate in candidates])
-    fused = _weighed(lexical, dense, lexical_share, len(candidates))
-    return [
-        RankedChunk(
-            candidates[place].chunk_id,
-            candidates[place].document_id,
-            float(fused[place]),
-            None if lexical is None else lexical.standing(place),
-            None if dense is None else dense.standing(place),
+
+    candidates: Sequence[Candidate]
+    """In the order of their ids, so that ranks of equal scores do not hang on who came first."""
+    lexical_share: float
+    lexical: "_Arm | None"
+    dense: "_Arm | None"
+    fused: NDArray[np.float64]
+    """What they are ordered by."""
+    closely: Mapping[int, float]
+    """By the place of a candidate: what a close look gave."""
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate], lexical_share: float) -> "Fusion":
+        """Compare candidates by both arms."""
+        ordered = sorted(candidates, key=lambda candidate: candidate.chunk_id)
+        lexical = _Arm.of([candidate.lexical for candidate in ordered])
+        dense = _Arm.of([candidate.dense for candidate in ordered])
+        fused = _weighed(lexical, dense, lexical_share, len(ordered))
+        return cls(ordered, lexical_share, lexical, dense, fused, {})
+
+    def with_dense(self, cosines: Mapping[int, float]) -> "Fusion":
+        """Order by other cosines (by chunk), while the standings told of stay what they were."""
+        scores = [cosines.get(candidate.chunk_id) for candidate in self.candidates]
+        fused = _weighed(self.lexical, _Arm.of(scores), self.lexical_share, len(scores))
+        return replace(self, fused=fused)
+
+    def best(self, count: int | None) -> list[int]:
+        """Give the places of the best candidates, best first."""
+        places: list[int] = np.argsort(-self.fused, kind="stable")[:count].tolist()
+        return places
+
+    def ranked(self, best: int | None = None) -> list[RankedChunk]:
+        """Write the best candidates out, best first."""
+        return [self._written(place) for place in self.best(best)]
+
+    def _written(self, place: int) -> RankedChunk:
+        return RankedChunk(
+            self.candidates[place].chunk_id,
+            self.candidates[place].document_id,
+            float(self.fused[place]),
+            None if self.lexical is None else self.lexical.standing(place),
+            None if self.dense is None else self.dense.standing(place),
+            self.closely.get(place),
         )
-        for place in np.argsort(-fused, kind="stable")[:best].tolist()
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class Understanding:
     terms: SparseTerms
     """Salted term ids with their weights in this question."""
     lexical_share: float
+    words: Sequence[float] = ()
+    """How much each word tells whose state is compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from muniment.ports.embedding import Embedder, Vector
+from muniment.index.token_states import QuestionStates
+from muniment.ports.embedding import Embedder, TokenEmbedder, Vector
 
 
 @dataclass(slots=True)
@@ -12,6 +13,15 @@ class CacheCounts:
 
     hits: int = 0
     misses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionEmbedding:
+    """What the model made of a question."""
+
+    vector: Vector
+    states: QuestionStates | None
+    """Of its words; None where the model gives none."""
 
 
 class QueryVectors:
@@ -23,7 +33,7 @@ class QueryVectors:
     def __init__(self, embedder: Embedder, size: int) -> None:
         self._embedder = embedder
         self._size = size
-        self._vectors: OrderedDict[str, Vector] = OrderedDict()
+        self._known: OrderedDict[str, QuestionEmbedding] = OrderedDict()
         self.counts = CacheCounts()
 
     @property
@@ -31,17 +41,24 @@ class QueryVectors:
         """The model behind the vectors."""
         return self._embedder
 
-    async def of(self, question: str) -> Vector:
-        """Give the vector of a question."""
-        known = self._vectors.get(question)
+    async def of(self, question: str) -> QuestionEmbedding:
+        """Give the vector of a question, and the states of its words."""
+        known = self._known.get(question)
         if known is not None:
-            self._vectors.move_to_end(question)
+            self._known.move_to_end(question)
             self.counts.hits += 1
             return known
         self.counts.misses += 1
-        vector = (await self._embedder.embed([question], purpose="query"))[0]
-        vector.setflags(write=False)
-        self._vectors[question] = vector
-        while len(self._vectors) > self._size:
-            self._vectors.popitem(last=False)
-        return vector
+        embedded = await self._embed(question)
+        embedded.vector.setflags(write=False)
+        self._known[question] = embedded
+        while len(self._known) > self._size:
+            self._known.popitem(last=False)
+        return embedded
+
+    async def _embed(self, question: str) -> QuestionEmbedding:
+        if not isinstance(self._embedder, TokenEmbedder):
+            (vector,) = await self._embedder.embed([question], purpose="query")
+            return QuestionEmbedding(vector, None)
+        (made,) = [one async for one in self._embedder.embed_tokens([question], purpose="query")]
+        return QuestionEmbedding(made.vector, QuestionStates.of(question, made))

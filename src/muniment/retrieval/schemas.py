@@ -39,7 +39,9 @@ class SearchRequest(BaseModel):
     )
     rerank: bool | None = Field(
         default=None,
-        description="Accepted and without effect: this version has no reranker.",
+        description="Whether to compare the best passages with the question once more, word by"
+        " word: takes effect in `hybrid` mode, where the embedding model gives the states of words;"
+        " absent for what the settings say.",
     )
     explain: bool = Field(default=False, description="Say how each passage came to its rank.")
 
@@ -64,7 +66,14 @@ class PassageExplanation(BaseModel):
 
     lexical: ArmRead | None = Field(description="In the words; null where that arm did not run.")
     dense: ArmRead | None = Field(description="In the meaning; null where that arm did not run.")
-    fused: float = Field(description="The z of both arms, added up by weight.")
+    closely: float | None = Field(
+        description="Mean cosine of the question's words with the nearest words of the passage, by"
+        " weight; null where it was not among those looked at closely."
+    )
+    fused: float = Field(
+        description="What passages are ordered by: the z of both arms, added up by weight, and for"
+        " those looked at closely mixed with that."
+    )
 
 
 class PassageRead(BaseModel):
@@ -104,6 +113,7 @@ class PassageRead(BaseModel):
             explain=PassageExplanation(
                 lexical=ArmRead.of(ranked.lexical),
                 dense=ArmRead.of(ranked.dense),
+                closely=None if ranked.closely is None else round(ranked.closely, 4),
                 fused=round(ranked.fused, 4),
             )
             if explain

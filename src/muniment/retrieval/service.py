@@ -8,17 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
 from muniment.index.language import LanguageDetector
-from muniment.index.lexical import LexicalModel, query_weights
+from muniment.index.lexical import LexicalModel, idf, query_weights
 from muniment.index.terms import tenant_salt
 from muniment.index.word_counts import document_frequencies
 from muniment.library.errors import CollectionNotFoundError
 from muniment.library.policy import access_filter
-from muniment.ports.embedding import Vector
 from muniment.ports.vectors import CandidateQuery, Reach, VectorStore
 from muniment.postgres.unit_of_work import Scope, Transactions
-from muniment.retrieval.fusion import RankedChunk, fuse
+from muniment.retrieval.closeness import CloserLook, WeighedWords
+from muniment.retrieval.fusion import Fusion, RankedChunk
 from muniment.retrieval.passages import Found, Passage, Ranking, Understanding
-from muniment.retrieval.query_vectors import QueryVectors
+from muniment.retrieval.query_vectors import QueryVectors, QuestionEmbedding
 from muniment.retrieval.repository import Grounds, PassageRepository
 from muniment.retrieval.schemas import SearchRequest
 from muniment.retrieval.settings import SearchSettings
@@ -49,11 +49,11 @@ class SearchService:
     async def search(self, principal: Principal, request: SearchRequest) -> Found:
         """Find the best passages. Raises CollectionNotFoundError."""
         begun = time.perf_counter()
-        vector = await self._vector(request)
+        question = await self._embedded(request)
         embedded = time.perf_counter()
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
             ranking = await self._rank(
-                session, principal, request, vector, self._settings.depth, request.top_k
+                session, principal, request, question, self._settings.depth, request.top_k
             )
             ranked = time.perf_counter()
             passages = await _read(session, ranking.chunks, ranking.reach)
@@ -71,12 +71,12 @@ class SearchService:
         self, principal: Principal, request: SearchRequest, depth: int | None = None
     ) -> Ranking:
         """Rank all candidates without reading them, as deep as wanted: for measuring."""
-        vector = await self._vector(request)
+        question = await self._embedded(request)
         depth = depth or self._settings.depth
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
-            return await self._rank(session, principal, request, vector, depth)
+            return await self._rank(session, principal, request, question, depth)
 
-    async def _vector(self, request: SearchRequest) -> Vector | None:
+    async def _embedded(self, request: SearchRequest) -> QuestionEmbedding | None:
         return None if request.mode == "lexical" else await self._vectors.of(request.query)
 
     async def _rank(
@@ -84,21 +84,30 @@ class SearchService:
         session: AsyncSession,
         principal: Principal,
         request: SearchRequest,
-        vector: Vector | None,
+        question: QuestionEmbedding | None,
         depth: int,
         best: int | None = None,
     ) -> Ranking:
         grounds = await PassageRepository(session).survey(principal, request.collections)
         if grounds.collections < len(set(request.collections or ())):
             raise CollectionNotFoundError
-        understanding = await self._understand(session, principal, request.query, grounds)
+        vector = None if question is None else question.vector
+        is_close = question is not None and question.states is not None and self._is_close(request)
+        words = question.states.words if question and question.states and is_close else ()
+        understanding = await self._understand(session, principal, request.query, grounds, words)
         reach = _reach(principal, request)
         weights = zip(understanding.terms.ids, understanding.terms.weights, strict=True)
-        candidates = await self._store_of(session).candidates(
+        store = self._store_of(session)
+        candidates = await store.candidates(
             CandidateQuery(request.mode, depth, vector, dict(weights)), reach
         )
+        fusion = Fusion.of(candidates.items, understanding.lexical_share)
+        if question is not None and question.states is not None and words:
+            weighed = WeighedWords(question.states, understanding.words)
+            look = CloserLook(store, question.vector, weighed, self._settings.closely)
+            fusion = await look.at(fusion)
         return Ranking(
-            chunks=fuse(candidates.items, understanding.lexical_share, best),
+            chunks=fusion.ranked(best),
             candidates=len(candidates.items),
             mode=request.mode,
             reach=reach,
@@ -107,8 +116,17 @@ class SearchService:
             exhaustive=candidates.exhaustive,
         )
 
+    def _is_close(self, request: SearchRequest) -> bool:
+        wanted = self._settings.closely.enabled if request.rerank is None else request.rerank
+        return wanted and request.mode == "hybrid"
+
     async def _understand(
-        self, session: AsyncSession, principal: Principal, query: str, grounds: Grounds
+        self,
+        session: AsyncSession,
+        principal: Principal,
+        query: str,
+        grounds: Grounds,
+        words: Sequence[str],
     ) -> Understanding:
         settings, languages = self._settings, grounds.languages
         default = languages[0] if len(languages) == 1 else settings.language
@@ -116,13 +134,19 @@ class SearchService:
         others = sorted({*languages, settings.language} - {language})
         salt = tenant_salt(principal.tenant_id)
         terms = self._lexical.query_terms(query, language, salt, also=others)
-        df = await document_frequencies(session, grounds.counted, terms.ids)
+        of_words = [self._lexical.word_terms(word, language, salt, also=others) for word in words]
+        wanted = sorted({*terms.ids, *(term for found in of_words for term in found)})
+        df = await document_frequencies(session, grounds.counted, wanted)
         known = self._vectors.embedder.languages
         is_known = not known or language in known
         return Understanding(
             language=language,
             terms=query_weights(terms, df, grounds.chunks),
             lexical_share=settings.lexical_share if is_known else settings.foreign_lexical_share,
+            words=[
+                max((idf(df.get(term, 0), grounds.chunks) for term in found), default=0.0)
+                for found in of_words
+            ],
         )
 
 

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from muniment.index.search_settings import ArmSettings
+from muniment.retrieval.closeness import ClosenessSettings
 
 
 class SearchSettings(BaseModel):
@@ -37,6 +38,7 @@ class SearchSettings(BaseModel):
         default=1024,
         ge=0,
         le=100_000,
-        description="How many vectors of recent questions are kept in memory (1.5 kB each).",
+        description="How many vectors of recent questions are kept in memory (about 10 kB each).",
     )
     arms: ArmSettings = ArmSettings()
+    closely: ClosenessSettings = ClosenessSettings()

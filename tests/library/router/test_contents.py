@@ -1,6 +1,7 @@
 """Downloads, and how a caller says which form of a text is wanted."""
 
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from urllib.parse import unquote
 
 import httpx2
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from muniment.library.router.contents import download_headers
 from muniment.library.service.contents import OriginalContent
-from tests.library.arrange import DOCUMENTS, add, give, make_collection, mark_ready, send
+from tests.library.arrange import DOCUMENTS, Shelf, add, give, make_collection, mark_ready, send
 from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
 
@@ -20,7 +21,7 @@ async def nothing() -> AsyncIterator[bytes]:
 
 
 def disposition(name: str) -> str:
-    content = OriginalContent(name, "text/plain", 3, nothing())
+    content = OriginalContent(name, "text/plain", 3, '"tag"', None, nothing())
     return download_headers(content)["Content-Disposition"]
 
 
@@ -89,6 +90,112 @@ class TestEachCaller:
             assert answer.status_code == status, part
             if status != 200:
                 assert "plan" not in answer.text
+
+
+CONTENT = b"0123456789"
+
+
+@pytest.fixture
+async def original(client_of: ClientMaker) -> str:
+    """The address of ten bytes."""
+    alice = client_of("alice")
+    return f"{DOCUMENTS}/{await add(alice, await make_collection(alice), content=CONTENT)}/content"
+
+
+class TestParts:
+    @pytest.fixture
+    def alice(self, client_of: ClientMaker) -> httpx2.AsyncClient:
+        return client_of("alice")
+
+    async def test_are_offered_with_the_whole(
+        self, alice: httpx2.AsyncClient, original: str
+    ) -> None:
+        whole = await alice.get(original)
+        assert (whole.status_code, whole.content) == (200, CONTENT)
+        assert whole.headers["Accept-Ranges"] == "bytes"
+        assert whole.headers["ETag"] == f'"{sha256(CONTENT).hexdigest()}"'
+        assert "Content-Range" not in whole.headers
+
+    @pytest.mark.parametrize(
+        ("header", "content", "place"),
+        [
+            ("bytes=0-3", b"0123", "bytes 0-3/10"),
+            ("bytes=7-", b"789", "bytes 7-9/10"),
+            ("bytes=-2", b"89", "bytes 8-9/10"),
+            ("bytes=9-500", b"9", "bytes 9-9/10"),
+        ],
+    )
+    async def test_are_given_with_their_place(
+        self, alice: httpx2.AsyncClient, original: str, header: str, content: bytes, place: str
+    ) -> None:
+        part = await alice.get(original, headers={"Range": header})
+        assert (part.status_code, part.content) == (206, content)
+        assert part.headers["Content-Range"] == place
+        assert part.headers["Content-Length"] == str(len(content))
+        assert part.headers["Content-Disposition"].startswith("attachment")
+
+    @pytest.mark.parametrize("header", ["bytes=0-1,4-5", "lines=1-2", "bytes=5-2"])
+    async def test_are_the_whole_where_not_a_single_one_is_asked_for(
+        self, alice: httpx2.AsyncClient, original: str, header: str
+    ) -> None:
+        whole = await alice.get(original, headers={"Range": header})
+        assert (whole.status_code, whole.content) == (200, CONTENT)
+
+    async def test_beyond_the_end_are_refused_with_the_size(
+        self, alice: httpx2.AsyncClient, original: str
+    ) -> None:
+        refused = await alice.get(original, headers={"Range": "bytes=10-"})
+        assert (refused.status_code, refused.json()["code"]) == (416, "range_not_satisfiable")
+        assert refused.headers["Content-Range"] == "bytes */10"
+
+    async def test_are_of_what_the_caller_has_begun_with_or_all_of_the_new(
+        self, alice: httpx2.AsyncClient, original: str
+    ) -> None:
+        tag = (await alice.get(original)).headers["ETag"]
+        headers = {"Range": "bytes=5-", "If-Range": tag}
+        assert (await alice.get(original, headers=headers)).content == CONTENT[5:]
+        collection = (await alice.get(original.removesuffix("/content"))).json()["collection_id"]
+        await send(alice, collection, content=b"abcdefghijkl")
+        changed = await alice.get(original, headers=headers)
+        assert (changed.status_code, changed.content) == (200, b"abcdefghijkl")
+        old = await alice.get(original, headers=headers, params={"version": 1})
+        assert (old.status_code, old.content) == (206, CONTENT[5:])
+
+    @pytest.mark.parametrize(("user", "status"), [(None, 401), ("bob", 404)])
+    @pytest.mark.parametrize("verb", ["GET", "HEAD"])
+    async def test_say_nothing_to_whom_the_document_is_closed(
+        self, client_of: ClientMaker, original: str, user: str | None, status: int, verb: str
+    ) -> None:
+        headers = {"Range": "bytes=10-"}
+        refused = await client_of(user).request(verb, original, headers=headers)
+        assert refused.status_code == status
+        assert not {"Content-Range", "ETag", "Accept-Ranges"} & {*refused.headers}
+
+
+class TestHead:
+    @pytest.fixture
+    def alice(self, client_of: ClientMaker) -> httpx2.AsyncClient:
+        return client_of("alice")
+
+    @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=2-3"}, {"Range": "bytes=99-"}])
+    async def test_gives_the_headers_of_the_whole_without_the_bytes(
+        self, alice: httpx2.AsyncClient, original: str, headers: dict[str, str]
+    ) -> None:
+        """A range has no meaning but for GET (RFC 9110, 14.2)."""
+        whole = await alice.get(original)
+        described = await alice.head(original, headers=headers)
+        assert (described.status_code, described.content) == (200, b"")
+        own = {"x-request-id", "date"}
+        assert {k: v for k, v in described.headers.items() if k not in own} == {
+            k: v for k, v in whole.headers.items() if k not in own
+        }
+
+    async def test_tells_that_the_original_is_gone(
+        self, stored: Shelf, alice: httpx2.AsyncClient, original: str
+    ) -> None:
+        for file in stored.new():
+            file.unlink()
+        assert (await alice.head(original)).status_code == 404
 
 
 class TestVersions:

@@ -12,7 +12,11 @@ from muniment.postgres.embedded.locks import is_locked
 ATTACH = """
 import asyncio, sys
 from pathlib import Path
+import structlog
 from muniment.postgres.embedded.supervisor import EmbeddedPostgres
+
+# A log entry on a slow machine must not be taken for the address.
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 async def main():
     async with EmbeddedPostgres(Path(sys.argv[1]), fsync=False) as urls:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -17,14 +17,22 @@ from threading import Lock
 import numpy as np
 import onnxruntime
 import structlog
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from typing_extensions import override
 
 from muniment.adapters.embedders.lanes import Lanes
 from muniment.kit.errors import ConfigurationError
 from muniment.kit.plugins import PluginFactory
-from muniment.ports.embedding import Embedder, EmbedderIdentity, Purpose, Vector
+from muniment.ports.embedding import (
+    Embedder,
+    EmbedderIdentity,
+    Purpose,
+    TokenEmbedder,
+    TokenEmbedding,
+    Vector,
+)
 from muniment_minilm import ModelFiles, model_files
 
 _DIMENSION = 384
@@ -48,7 +56,7 @@ class MiniLmSettings(BaseModel):
     )
 
 
-class MiniLmEmbedder(Embedder):
+class MiniLmEmbedder(TokenEmbedder):
     """Embeds English text with MiniLM in threads of its own.
 
     The files are read, checked and loaded once, by the first call that needs them or by `prepare`.
@@ -57,7 +65,7 @@ class MiniLmEmbedder(Embedder):
     def __init__(self, settings: MiniLmSettings, files: ModelFiles) -> None:
         self._threads = settings.threads
         self._files = files
-        self._lanes: Lanes[Vector] = Lanes(settings.threads, "minilm")
+        self._lanes: Lanes[TokenEmbedding] = Lanes(settings.threads, "minilm")
         self._lock = Lock()
         self._loaded_tokenizer: Tokenizer | None = None
         self._loaded_session: onnxruntime.InferenceSession | None = None
@@ -99,27 +107,39 @@ class MiniLmEmbedder(Embedder):
 
     @override
     async def embed(self, texts: Sequence[str], *, purpose: Purpose = "passage") -> list[Vector]:
-        """Embed each text in a run of its own.
+        """Embed each text in a run of its own."""
+        embedded = self._embed(texts, purpose, with_tokens=False)
+        return [one.vector async for one in embedded]
+
+    @override
+    def embed_tokens(
+        self, texts: Sequence[str], *, purpose: Purpose = "passage"
+    ) -> AsyncIterator[TokenEmbedding]:
+        """Embed each text in a run of its own, and give its tokens too."""
+        return self._embed(texts, purpose, with_tokens=True)
+
+    async def _embed(
+        self, texts: Sequence[str], purpose: Purpose, *, with_tokens: bool
+    ) -> AsyncIterator[TokenEmbedding]:
+        """Embed texts in order.
 
         Only a few texts of one call are queued at a time, so that calls side by side share the
         threads; a query, or a text alone, overtakes them all.
         """
         urgent = purpose == "query" or len(texts) == 1
         window = 2 * self._threads
-        queued: deque[asyncio.Future[Vector]] = deque()
-        vectors: list[Vector] = []
+        queued: deque[asyncio.Future[TokenEmbedding]] = deque()
         try:
             for text in texts:
                 if len(queued) == window:
-                    vectors.append(await queued.popleft())
-                call = self._lanes.submit(partial(self._embed_one, text), urgent=urgent)
-                queued.append(asyncio.wrap_future(call))
+                    yield await queued.popleft()
+                work = partial(self._embed_one, text, with_tokens=with_tokens)
+                queued.append(asyncio.wrap_future(self._lanes.submit(work, urgent=urgent)))
             while queued:
-                vectors.append(await queued.popleft())
+                yield await queued.popleft()
         finally:
             for unneeded in queued:
                 unneeded.cancel()
-        return vectors
 
     @override
     async def close(self) -> None:
@@ -128,11 +148,12 @@ class MiniLmEmbedder(Embedder):
         self._loaded_session = None
         self._loaded_tokenizer = None
 
-    def _embed_one(self, text: str) -> Vector:
-        encoded = self._tokenizer().encode(text).ids
-        if len(encoded) > _MAX_TOKENS:
-            encoded = [*encoded[: _MAX_TOKENS - 1], encoded[-1]]
-        ids = np.array([encoded], dtype=np.int64)
+    def _embed_one(self, text: str, *, with_tokens: bool) -> TokenEmbedding:
+        encoded = self._tokenizer().encode(text)
+        kept = encoded.ids
+        if len(kept) > _MAX_TOKENS:
+            kept = [*kept[: _MAX_TOKENS - 1], kept[-1]]
+        ids = np.array([kept], dtype=np.int64)
         (states,) = self._session().run(
             None,
             {
@@ -143,7 +164,13 @@ class MiniLmEmbedder(Embedder):
         )
         # A text alone has no padding: the mean over its mask is the mean over all its tokens.
         mean: Vector = states[0].mean(axis=0, dtype=np.float32)
-        return mean / np.linalg.norm(mean)
+        vector = mean / np.linalg.norm(mean)
+        if not with_tokens:
+            return TokenEmbedding(vector, states[0, :0], ())
+        # The first and the last token stand for the text, not for a word.
+        own: NDArray[np.float32] = states[0, 1:-1]
+        lengths = np.linalg.norm(own, axis=1, keepdims=True)
+        return TokenEmbedding(vector, own / lengths, _word_spans(encoded)[1 : len(own) + 1])
 
     def _tokenizer(self) -> Tokenizer:
         with self._lock:
@@ -156,6 +183,15 @@ class MiniLmEmbedder(Embedder):
             if self._loaded_session is None:
                 self._loaded_session = _load_session(self._files)
             return self._loaded_session
+
+
+def _word_spans(encoded: Encoding) -> list[tuple[int, int]]:
+    """Give, for each token, the slice of the text with the word that it is a piece of."""
+    words: dict[int | None, tuple[int, int]] = {}
+    for word, (start, end) in zip(encoded.word_ids, encoded.offsets, strict=True):
+        first, _ = words.get(word, (start, end))
+        words[word] = (first, end)
+    return [words[word] for word in encoded.word_ids]
 
 
 def _load_tokenizer(files: ModelFiles) -> Tokenizer:

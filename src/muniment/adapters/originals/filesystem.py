@@ -82,15 +82,17 @@ class FilesystemOriginals:
             raise OriginalMissingError
         yield path
 
-    async def read(self, key: str) -> AsyncIterator[bytes]:
-        """Stream the bytes. Raises OriginalMissingError."""
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Stream the bytes from `start` up to `end` or the last. Raises OriginalMissingError."""
         path = self._path(key)
         try:
             file = await asyncio.to_thread(path.open, "rb")
         except FileNotFoundError:
             raise OriginalMissingError from None
         with file:
-            while block := await asyncio.to_thread(file.read, _READ_BYTES):
+            position = await asyncio.to_thread(file.seek, start)
+            while block := await asyncio.to_thread(file.read, _next_bytes(position, end)):
+                position += len(block)
                 yield block
 
     async def delete(self, key: str) -> None:
@@ -101,6 +103,10 @@ class FilesystemOriginals:
         if not _KEY.fullmatch(key):
             raise OriginalMissingError
         return self._root / key[:2] / key
+
+
+def _next_bytes(position: int, end: int | None) -> int:
+    return _READ_BYTES if end is None else min(_READ_BYTES, max(end - position, 0))
 
 
 class _Incoming:

@@ -1,5 +1,7 @@
 """Every query on collections and grants."""
 
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -129,18 +131,23 @@ class CollectionRepository:
         ordered = statement.order_by(CollectionGrant.principal).limit(page.fetch_limit)
         return list((await self._session.scalars(ordered)).all())
 
-    async def find_grant(self, collection_id: UUID, principal: str) -> CollectionGrant | None:
-        """Find the grant of a principal."""
-        return await self._session.get(CollectionGrant, (collection_id, principal))
+    async def find_grants(
+        self, collection_id: UUID, names: AbstractSet[str]
+    ) -> Sequence[CollectionGrant]:
+        """Find the grants of a principal, by all of its names."""
+        held = select(CollectionGrant).where(
+            CollectionGrant.collection_id == collection_id, CollectionGrant.principal.in_(names)
+        )
+        return (await self._session.scalars(held)).all()
 
-    async def has_other_owner(self, collection_id: UUID, principal: str) -> bool:
-        """Tell whether anybody but this principal owns the collection."""
+    async def has_other_owner(self, collection_id: UUID, names: AbstractSet[str]) -> bool:
+        """Tell whether anybody but the principal of these names owns the collection."""
         found = await self._session.scalar(
             select(CollectionGrant.principal)
             .where(
                 CollectionGrant.collection_id == collection_id,
                 CollectionGrant.role == "owner",
-                CollectionGrant.principal != principal,
+                CollectionGrant.principal.not_in(names),
             )
             .limit(1)
         )
@@ -159,9 +166,23 @@ class CollectionRepository:
         rows = await self._session.scalars(put, execution_options={"populate_existing": True})
         return rows.one()
 
-    async def remove_grant(self, grant: CollectionGrant) -> None:
-        """Take a grant away."""
-        await self._session.delete(grant)
+    async def move_grant(self, grant: CollectionGrant, principal: str) -> None:
+        """Put a grant under another name of its principal, with the moment it was given."""
+        self._session.add(
+            CollectionGrant(
+                collection_id=grant.collection_id,
+                tenant_id=grant.tenant_id,
+                principal=principal,
+                role=grant.role,
+                created_at=grant.created_at,
+            )
+        )
+        await self.remove_grants([grant])
+
+    async def remove_grants(self, grants: Iterable[CollectionGrant]) -> None:
+        """Take grants away."""
+        for grant in grants:
+            await self._session.delete(grant)
         await self._session.flush()
 
 

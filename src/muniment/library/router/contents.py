@@ -9,12 +9,14 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from muniment.identity.errors import GUARD_ERRORS
+from muniment.kit.byte_ranges import RangeNotSatisfiableError
 from muniment.kit.problems import problem_responses
 from muniment.library.dependencies import (
     TAKES_STREAM_PLACE,
     CanReadDocuments,
     Contents,
     Documents,
+    Part,
     Progress,
 )
 from muniment.library.errors import (
@@ -69,19 +71,47 @@ async def read_text(
     response_class=StreamingResponse,
     responses={
         200: {"content": {"application/octet-stream": {}}, "description": "The bytes."},
-        **problem_responses(*READ_ERRORS, VersionNotFoundError, OriginalGoneError),
+        206: {"content": {"application/octet-stream": {}}, "description": "The part."},
+        **problem_responses(
+            *READ_ERRORS, VersionNotFoundError, OriginalGoneError, RangeNotSatisfiableError
+        ),
     },
 )
 async def download_content(
     document_id: DocumentId,
     principal: CanReadDocuments,
     contents: Contents,
+    wanted: Part,
     number: VersionNumber = None,
 ) -> StreamingResponse:
     """Download the bytes as they were uploaded: by default those of the newest version."""
-    content = await contents.open(principal, document_id, number)
-    headers = download_headers(content)
-    return StreamingResponse(content.chunks, media_type=content.media_type, headers=headers)
+    content = await contents.open(principal, document_id, number, wanted)
+    return StreamingResponse(
+        content.chunks,
+        status_code=200 if content.part is None else 206,
+        media_type=content.media_type,
+        headers=download_headers(content),
+    )
+
+
+@router.head(
+    "/documents/{document_id}/content",
+    summary="Describe the original",
+    response_class=Response,
+    responses={
+        200: {"description": "The headers of the download, without the bytes."},
+        **problem_responses(*READ_ERRORS, VersionNotFoundError, OriginalGoneError),
+    },
+)
+async def describe_content(
+    document_id: DocumentId,
+    principal: CanReadDocuments,
+    contents: Contents,
+    number: VersionNumber = None,
+) -> Response:
+    """Give the headers of the whole download: its size, its tag and its name."""
+    content = await contents.describe(principal, document_id, number)
+    return Response(media_type=content.media_type, headers=download_headers(content))
 
 
 @router.get(
@@ -140,10 +170,14 @@ def download_headers(content: OriginalContent) -> dict[str, str]:
     encoded = quote(content.name, safe="")
     return {
         "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}",
-        "Content-Length": str(content.size),
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(content.size if content.part is None else content.part.size),
         "Content-Security-Policy": "sandbox; default-src 'none'",
+        "ETag": content.etag,
         "X-Content-Type-Options": "nosniff",
-    }
+    } | (
+        {} if content.part is None else {"Content-Range": content.part.content_range(content.size)}
+    )
 
 
 def _event_stream(changes: Changes, interval_s: float) -> StreamingResponse:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from muniment.identity.errors import GUARD_ERRORS
+from muniment.identity.errors import GUARD_ERRORS, UnknownIssuerError, UnknownRoleError
 from muniment.identity.names import PrincipalName
 from muniment.kit.pagination import InvalidCursorError, Page
 from muniment.kit.parameters import Paging
@@ -15,6 +15,7 @@ from muniment.library.errors import (
     GrantNotFoundError,
     LastOwnerError,
     NotAnOwnerError,
+    UnknownUserError,
 )
 from muniment.library.router.collections import CollectionId
 from muniment.library.schemas.collections import GrantRead, GrantWrite
@@ -42,7 +43,9 @@ async def list_grants(
     summary="Give a role to a principal",
     responses={
         200: {"model": GrantRead, "description": "The principal held a role; now it is this one."},
-        **problem_responses(*_GUARDS, LastOwnerError),
+        **problem_responses(
+            *_GUARDS, LastOwnerError, UnknownRoleError, UnknownIssuerError, UnknownUserError
+        ),
     },
 )
 async def give_grant(

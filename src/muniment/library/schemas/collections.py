@@ -78,6 +78,8 @@ class GrantRead(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    principal: str = Field(description="Who holds it.", examples=["group:/eng"])
+    principal: str = Field(
+        description="Who holds it; a user who is known, by id.", examples=["group:/eng"]
+    )
     role: CollectionRole = Field(description="What the principal may do.")
     created_at: datetime = Field(description="When it was given first.")

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from muniment.identity.principal import Principal
+from muniment.kit.byte_ranges import WHOLE, ByteRange, WantedPart
 from muniment.kit.clock import Clock
 from muniment.library.errors import OriginalGoneError
+from muniment.library.models import DocumentVersion
 from muniment.library.service.documents import DocumentService
 from muniment.ports.originals import OriginalMissingError, Originals
 from muniment.postgres.unit_of_work import Scope, Transactions
@@ -19,6 +21,11 @@ class OriginalContent:
     name: str
     media_type: str
     size: int
+    """Of the whole original, whatever part of it is given."""
+    etag: str
+    """Made of the bytes: whoever has the first half of them may go on with the second."""
+    part: ByteRange | None
+    """Which bytes are given; None for all of them."""
     chunks: AsyncIterator[bytes]
 
 
@@ -31,21 +38,62 @@ class ContentService:
         self._clock = clock
 
     async def open(
+        self,
+        principal: Principal,
+        document_id: UUID,
+        number: int | None,
+        wanted: WantedPart = WHOLE,
+    ) -> OriginalContent:
+        """Open the original of a version, or a part of it.
+
+        Raises OriginalGoneError and, from those who may read it, RangeNotSatisfiableError.
+        """
+        name, version = await self._find(principal, document_id, number)
+        part = wanted.of(version.size, _etag(version))
+        chunks = await self._begin(version, part or ByteRange(0, version.size))
+        return _content(name, version, part, chunks)
+
+    async def describe(
         self, principal: Principal, document_id: UUID, number: int | None
     ) -> OriginalContent:
-        """Open the original of a version. Raises OriginalGoneError."""
+        """Say what `open` would give, without the bytes. Raises OriginalGoneError."""
+        name, version = await self._find(principal, document_id, number)
+        nothing = await self._begin(version, ByteRange(0, 0))
+        return _content(name, version, None, nothing)
+
+    async def _find(
+        self, principal: Principal, document_id: UUID, number: int | None
+    ) -> tuple[str, DocumentVersion]:
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
             documents = DocumentService(session, {}, self._clock)
             document, version = await documents.read_version(principal, document_id, number)
-        chunks = aiter(self._originals.read(version.original_key))
+        return document.name, version
+
+    async def _begin(self, version: DocumentVersion, part: ByteRange) -> AsyncIterator[bytes]:
+        """Read the first bytes before the answer starts: a missing file is no broken stream."""
+        chunks = aiter(self._originals.read(version.original_key, part.start, part.end))
         try:
-            # Before the answer starts, so that a missing file is an error and not a broken stream.
             first = await anext(chunks, b"")
         except OriginalMissingError:
             raise OriginalGoneError from None
-        return OriginalContent(
-            document.name, version.media_type, version.size, _resumed(first, chunks)
-        )
+        return _resumed(first, chunks)
+
+
+def _etag(version: DocumentVersion) -> str:
+    return f'"{version.sha256.hex()}"'
+
+
+def _content(
+    name: str, version: DocumentVersion, part: ByteRange | None, chunks: AsyncIterator[bytes]
+) -> OriginalContent:
+    return OriginalContent(
+        name=name,
+        media_type=version.media_type,
+        size=version.size,
+        etag=_etag(version),
+        part=part,
+        chunks=chunks,
+    )
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

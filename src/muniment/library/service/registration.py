@@ -49,6 +49,8 @@ class NewUpload:
     """None: nothing was said, so what is there stays."""
     access: AccessRule | None = None
     """None: nothing was said, so what is there stays."""
+    follows_file: bool = False
+    """Whether the document shall go with its file (`cli/pruning.py`)."""
 
     @property
     def identity(self) -> str:
@@ -167,6 +169,7 @@ class _Registrar:
             meta=upload.metadata or {},
             created_by=self._principal.user_id,
             size=upload.original.size,
+            follows_file=upload.follows_file,
         )
         if upload.access is not None:
             apply_rule(document, upload.access)
@@ -224,4 +227,5 @@ def _await_version(document: Document, upload: NewUpload) -> None:
     document.version += 1
     document.media_type = upload.media_type
     document.size = upload.original.size
+    document.follows_file = upload.follows_file
     queue(document)

@@ -20,13 +20,14 @@ def upgrade() -> None:
     """Make the tables."""
     _create_tenant()
     _create_account()
+    _create_erased_subject()
     _create_profile()
     _create_idempotency_key()
 
 
 def downgrade() -> None:
     """Remove the tables."""
-    for table in ("idempotency_key", "profile", "account", "tenant"):
+    for table in ("idempotency_key", "profile", "erased_subject", "account", "tenant"):
         op.drop_table(table)
 
 
@@ -75,10 +76,31 @@ def _create_account() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("account_pkey")),
     )
+    # Partial, so that its columns are no key that references to an account would have to wait for.
     op.create_index(
-        "account_sign_in_key", "account", ["issuer", "subject", "tenant_id"], unique=True
+        "account_sign_in_key",
+        "account",
+        ["issuer", "subject", "tenant_id"],
+        unique=True,
+        postgresql_where=sa.text("status <> 'erased'"),
     )
     op.create_index("account_tenant_id_id_idx", "account", ["tenant_id", "id"], unique=False)
+
+
+def _create_erased_subject() -> None:
+    op.create_table(
+        "erased_subject",
+        sa.Column("tenant_id", sa.Integer(), nullable=False),
+        sa.Column("subject_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"],
+            ["tenant.id"],
+            name=op.f("erased_subject_tenant_id_fkey"),
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "subject_hash", name=op.f("erased_subject_pkey")),
+    )
 
 
 def _create_profile() -> None:

@@ -151,6 +151,7 @@ def _document_access() -> list[sa.Column[object]]:
         ),
         sa.Column("acl", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=False),
+        sa.Column("follows_file", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     ]
 
 

@@ -1,6 +1,6 @@
 """Packed postings beside the sparse vectors, and what they do not hold yet.
 
-Revision 2026_11_24_1500, after 2026_11_23_0110. Whether a chunk is folded stood in its row, which
+Revision 2026_11_24_1500, after 2026_11_24_0100. Whether a chunk is folded stood in its row, which
 the fold would have had to write anew, sparse vector and all; now it strikes out a short row.
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "2026_11_24_1500"
-down_revision: str | None = "2026_11_23_0110"
+down_revision: str | None = "2026_11_24_0100"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
