@@ -8,7 +8,7 @@ DEMO_DOCS := examples/handbook ARCHITECTURE.md docs/guides docs/decisions
 T ?= tests
 JOBS ?= 2
 
-.PHONY: setup demo test check fix serve bench lock help
+.PHONY: setup demo test trial check fix serve bench lock help
 .DEFAULT_GOAL := help
 
 setup: $(VENV)/.installed ## make .venv and install everything, hash-checked
@@ -31,6 +31,9 @@ demo: setup ## ingest real documents and answer questions with citations (DOCS=f
 
 test: setup ## run the tests (T=tests/library for a part)
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(T)
+
+trial: setup ## kill everything at any moment, for minutes (KILL_SEED=7 draws the same again)
+	$(BIN)/pytest -s tests/trials/trial_*.py
 
 check: setup ## everything that is checked without running the product: style, types, imports, references
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ worker had not committed is gone; what it commits late, the fence refuses.
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -26,7 +27,6 @@ from muniment.postgres.unit_of_work import Transactions
 
 _log = structlog.get_logger(__name__)
 _UNKNOWN_KIND_WAIT = timedelta(seconds=30)
-_PASSING_WAIT = timedelta(seconds=30)
 _PASSING = frozenset(
     {
         "connection_lost",
@@ -148,7 +148,7 @@ class Worker:
         if passing is not None:
             # Not the job's fault: it waits, however long it takes, and no attempt is used up.
             _log.warning("job_waits", reason=passing.detail)
-            await self._put_back(job, passing.name, _PASSING_WAIT)
+            await self._put_back_in_time(job, passing)
             return
         _log.error("job_failed", exc_info=faults)
         reason = ", ".join(sorted({type(fault).__name__ for fault in faults.exceptions}))
@@ -165,6 +165,24 @@ class Worker:
             async with self._transactions.begin(None) as session:
                 if not await jobs.extend(session, job, self._settings.lease):
                     raise jobs.FenceLostError(f"Job {job.id} was taken over by another worker.")
+
+    async def _put_back_in_time(self, job: ClaimedJob, passing: OperationalRule) -> None:
+        """Give a job back as soon as the database can be told, unless its lease runs out before.
+
+        Otherwise each outage would cost the job an attempt, and three of them its end.
+        """
+        wait = timedelta(seconds=passing.retry_after_s)
+        deadline = time.monotonic() + self._settings.lease.total_seconds()
+        while True:
+            try:
+                await self._put_back(job, passing.name, wait)
+            except Exception as error:
+                if find_operational_rule(error) is None or time.monotonic() > deadline:
+                    raise
+                self._outage.note_failure(error)
+                await asyncio.sleep(self._settings.poll_interval.total_seconds())
+            else:
+                return
 
     async def _put_back(self, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)) -> None:
         async with self._transactions.begin(None) as session:
