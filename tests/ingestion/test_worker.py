@@ -195,6 +195,48 @@ class TestAttempts:
         assert not await worker.run_one()
 
 
+class TestLastAttempt:
+    @pytest.fixture
+    async def suspect(self, database: TestDatabase, library: LibraryRows) -> None:
+        """A job that has been tried twice, and one that has not."""
+        await add(library, "suspect", "other")
+        async with database.owner.begin() as connection:
+            await connection.execute(text("update job set attempt = 2 where key = 'suspect'"))
+
+    async def test_runs_beside_no_other_job(self, database: TestDatabase, suspect: None) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await eventually(lambda: kind.begun == [3])
+            assert not await worker.run_one()
+            kind.release.set()
+
+        assert await worker.run_one()
+        assert kind.done == ["suspect", "other"]
+
+    async def test_waits_for_what_runs_already(self, database: TestDatabase, suspect: None) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+        async with database.owner.begin() as connection:
+            later = "update job set run_at = now() + interval '1 hour' where key = 'suspect'"
+            await connection.execute(text(later))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await eventually(lambda: kind.begun == [1])
+            async with database.owner.begin() as connection:
+                await connection.execute(text("update job set run_at = now() where attempt = 2"))
+            assert not await worker.run_one()
+            kind.release.set()
+
+        assert await worker.run_one()
+        assert kind.begun == [1, 3]
+
+
 class TestLease:
     async def test_lease_is_kept_while_the_work_lasts(
         self, database: TestDatabase, library: LibraryRows

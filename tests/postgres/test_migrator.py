@@ -26,6 +26,8 @@ from tests.support.wall_rows import acl_of, add_document, add_library
 
 SCRIPT = ScriptDirectory(str(SCRIPTS))
 PREVIOUS = [script.revision for script in SCRIPT.walk_revisions()][1]
+BEFORE_ACCESS = "2026_11_23_0102"
+BEFORE_USAGE = "2026_11_23_0110"
 TABLES = {table.name for table in all_tables().tables.values()}
 
 
@@ -74,7 +76,7 @@ class TestUpgrade:
         await migrate(empty)
         assert await table_names(empty) == TABLES
 
-    async def test_last_revision_goes_down_and_up_with_rows_in_the_tables(
+    async def test_derived_access_goes_down_and_up_with_rows_in_the_tables(
         self, empty: DatabaseUrls
     ) -> None:
         await migrate(empty)
@@ -82,7 +84,7 @@ class TestUpgrade:
             library = await add_library(owner, 1)
             document = await add_document(owner, library, principals=["role:reader"])
 
-        await migrator_of(empty).downgrade("-1")
+        await migrator_of(empty).downgrade(BEFORE_ACCESS)
         async with owner_of(empty).begin() as owner:
             # Nothing keeps the derived column true down here.
             await owner.execute(text("update document set rule_principals = '{role:late}'"))
@@ -91,6 +93,33 @@ class TestUpgrade:
 
         async with owner_of(empty).connect() as owner:
             assert await acl_of(owner, document) == ["role:late", library.creator]
+
+    async def test_what_tenants_keep_is_counted_when_the_count_comes(
+        self, empty: DatabaseUrls
+    ) -> None:
+        await migrate(empty)
+        async with owner_of(empty).begin() as owner:
+            library = await add_library(owner, 1)
+            for _ in range(2):
+                await add_document(owner, library)
+            gone = await add_document(owner, library)
+            mark = text("update document set deleted_at = now() where id = :id")
+            await owner.execute(mark, {"id": gone})
+            await owner.execute(
+                text(
+                    "insert into document_version (document_id, number, tenant_id, media_type,"
+                    " bytes, sha256, original_key, created_by) select id, n, tenant_id,"
+                    " media_type, 10 * n, '', id || '-' || n, created_by"
+                    " from document, generate_series(1, 2) n"
+                )
+            )
+
+        await migrator_of(empty).downgrade(BEFORE_USAGE)
+        await migrate(empty)
+
+        async with owner_of(empty).connect() as owner:
+            rows = await owner.execute(text("select tenant_id, documents, bytes from tenant_usage"))
+            assert [tuple(row) for row in rows] == [(1, 2, 60)]
 
     async def test_failed_revision_leaves_the_ones_before_it(self, empty: DatabaseUrls) -> None:
         async with owner_of(empty).begin() as owner:
@@ -101,7 +130,7 @@ class TestUpgrade:
         with pytest.raises(DBAPIError, match="muniment_erase_account"):
             await migrator_of(empty).upgrade()
 
-        assert await migrator_of(empty).current() == PREVIOUS
+        assert await migrator_of(empty).current() == BEFORE_ACCESS
         assert await function_names(empty) == {"muniment_erase_account"}
 
     async def test_runs_without_row_security_so_that_a_filtered_backfill_fails(

@@ -34,6 +34,10 @@ select
      select from document d where d.id = v.document_id and d.version = v.number)) as unread,
   (select count(*) from job) as jobs,
   (select count(*) from pending_original) as pending,
+  (select count(*) from tenant_usage u where (u.documents, u.bytes) is distinct from (
+     select count(distinct d.id), coalesce(sum(v.bytes), 0)
+     from document d join document_version v on v.document_id = d.id
+     where d.tenant_id = u.tenant_id and d.deleted_at is null)) as miscounted,
   (select count(*) from pg_locks where locktype = 'advisory') as locks
 """
 _OVERDUE = """

@@ -63,6 +63,8 @@ class Trial:
 
     async def measure_start(self) -> None:
         """Restart everything; on a machine too busy for that, recoveries may take longer."""
+        self.client.patience_s = 4 * PATIENCE_S
+        await self.client.wait_until_served()
         for part in self.site.parts:
             await part.stop()
         began = time.monotonic()

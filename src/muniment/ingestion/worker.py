@@ -69,6 +69,10 @@ class Worker:
         self._chores = chores
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
         self._outage = Outage()
+        self._claiming = asyncio.Lock()
+        self._running = 0
+        self._is_alone = False
+        """Whether a last attempt runs, beside which nothing else may."""
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -88,16 +92,32 @@ class Worker:
 
     async def run_one(self) -> bool:
         """Claim one job and work on it to its end; False when there was none."""
-        async with self._transactions.begin(None) as session:
-            job = await jobs.claim(session, self._name, self._settings.lease)
-        self._outage.note_success()
+        job = await self._claim()
         if job is None:
             return False
-        with structlog.contextvars.bound_contextvars(
-            job=job.id, kind=job.kind, attempt=job.attempt
-        ):
-            await self._end_job(job)
+        try:
+            with structlog.contextvars.bound_contextvars(
+                job=job.id, kind=job.kind, attempt=job.attempt
+            ):
+                await self._end_job(job)
+        finally:
+            self._running -= 1
+            self._is_alone = False
         return True
+
+    async def _claim(self) -> ClaimedJob | None:
+        """Claim a job; one after another, so that the slots know of each other what they do."""
+        async with self._claiming:
+            if self._is_alone:
+                return None
+            lease, alone = self._settings.lease, self._running == 0
+            async with self._transactions.begin(None) as session:
+                job = await jobs.claim(session, self._name, lease, alone=alone)
+            self._outage.note_success()
+            if job is not None:
+                self._running += 1
+                self._is_alone = alone and job.last_attempt and not job.exhausted
+        return job
 
     async def _slot(self) -> None:
         while not self._stopping.is_set():
