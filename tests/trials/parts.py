@@ -22,10 +22,15 @@ class Part:
     """A command of the product that runs until it is killed, and is started again then."""
 
     def __init__(
-        self, name: str, words: tuple[str, ...], folder: Path, environment: Mapping[str, str]
+        self,
+        name: str,
+        words: tuple[str, ...],
+        folder: Path,
+        logs: Path,
+        environment: Mapping[str, str],
     ) -> None:
         self.name = name
-        self.log = folder.with_name(f"{name}.log")
+        self.log = logs / f"{name}.log"
         self._words = (*words, "--data-dir", str(folder))
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None

@@ -23,17 +23,17 @@ from tests.trials.pooler import Pooler
 
 _CUT_OFF = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
 _ROLES = {"URL": "app", "OWNER_URL": "own", "WORKER_URL": "job"}
+HASHING: Mapping[str, str] = {"MUNIMENT_EMBEDDING__SPACE": "hashing"}
 _MEND_EVERY_S = 0.2
 
 
 class Site(ABC):
     """A running product that can be struck."""
 
-    def __init__(self, folder: Path, ports: Sequence[int]) -> None:
-        self.data_dir = folder / "product"
-        self.logs = folder
+    def __init__(self, data_dir: Path, ports: Sequence[int]) -> None:
+        self.data_dir = data_dir
         self.addresses = [f"http://127.0.0.1:{port}" for port in ports]
-        self.environment: Mapping[str, str] = {"MUNIMENT_EMBEDDING__SPACE": "hashing"}
+        self.environment = dict(HASHING)
         self.superuser = ""
         self.parts: list[Part] = []
         self.seen: set[psutil.Process] = set()
@@ -120,13 +120,16 @@ class FleetSite(Site):
 
 
 @asynccontextmanager
-async def local_site(folder: Path) -> AsyncIterator[Site]:
-    """Start the whole product on one machine."""
+async def local_site(
+    folder: Path, *, disk: Path | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Site]:
+    """Start the whole product on one machine; its data may lie on a disk of their own."""
     port = free_port()
-    site = LocalSite(folder, [port])
+    site = LocalSite((disk or folder) / "product", [port])
+    site.environment |= settings or {}
     site.parts = [
-        Part("up", ("up", "--port", str(port)), site.data_dir, site.environment),
-        Part("worker", ("worker",), site.data_dir, site.environment),
+        Part("up", ("up", "--port", str(port)), site.data_dir, folder, site.environment),
+        Part("worker", ("worker",), site.data_dir, folder, site.environment),
     ]
     async with _ended(site):
         await site.parts[0].start()
@@ -143,24 +146,31 @@ async def local_site(folder: Path) -> AsyncIterator[Site]:
 async def fleet_site(folder: Path, *, pooled: bool) -> AsyncIterator[Site]:
     """Start servers and workers apart from each other, and the PostgreSQL that they share."""
     ports = [free_port(), free_port()]
-    site = FleetSite(folder, ports)
+    site = FleetSite(folder / "product", ports)
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(EmbeddedPostgres(folder / "pg", loopback=True))
         direct = await _prepare_server(urls.superuser.get_secret_value())
         site.superuser = direct.pop("SUPERUSER")
-        site.environment = {**site.environment, **direct}
+        site.environment |= direct
         await run_command(site.data_dir, site.environment, "migrate")
         if pooled:
             pooler = await stack.enter_async_context(Pooler.running(folder, direct))
-            site.environment = {**site.environment, **pooler.addresses}
+            site.environment |= pooler.addresses
         site.parts = [
             *(
                 Part(
-                    f"serve-{port}", ("serve", "--port", str(port)), site.data_dir, site.environment
+                    f"serve-{port}",
+                    ("serve", "--port", str(port)),
+                    site.data_dir,
+                    folder,
+                    site.environment,
                 )
                 for port in ports
             ),
-            *(Part(f"worker-{n}", ("worker",), site.data_dir, site.environment) for n in (1, 2)),
+            *(
+                Part(f"worker-{n}", ("worker",), site.data_dir, folder, site.environment)
+                for n in (1, 2)
+            ),
         ]
         await stack.enter_async_context(_ended(site))
         yield site
