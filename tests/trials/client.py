@@ -17,7 +17,7 @@ from tests.trials.items import Item
 
 PATIENCE_S = 30.0
 """How long the product may leave a client without an answer that says yes."""
-_KEY_LEASE_S = 60.0
+_KEY_LEASE_S = 20.0
 """How much longer for a key whose request was killed: its lease has to run out first."""
 _PAUSE_S = 0.2
 _CUT_S = 10.0
