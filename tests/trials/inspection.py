@@ -34,10 +34,11 @@ select
      select from document d where d.id = v.document_id and d.version = v.number)) as unread,
   (select count(*) from job) as jobs,
   (select count(*) from pending_original) as pending,
-  (select count(*) from tenant_usage u where (u.documents, u.bytes) is distinct from (
-     select count(distinct d.id), coalesce(sum(v.bytes), 0)
+  (select count(*) from tenant_usage u cross join lateral (
+     select count(distinct d.id) as documents, coalesce(sum(v.bytes), 0) as bytes
      from document d join document_version v on v.document_id = d.id
-     where d.tenant_id = u.tenant_id and d.deleted_at is null)) as miscounted,
+     where d.tenant_id = u.tenant_id and d.deleted_at is null) there
+   where (u.documents, u.bytes) <> (there.documents, there.bytes)) as miscounted,
   (select count(*) from pg_locks where locktype = 'advisory') as locks
 """
 _OVERDUE = """
@@ -45,7 +46,13 @@ select coalesce(max(extract(epoch from now() - lease_until)), 0)::float8 from jo
 where state = 'running' and lease_until < now()
 """
 _LOOK_EVERY_S = 0.5
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """What somebody meets who asks a database that is just being killed."""
 
 
