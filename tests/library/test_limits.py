@@ -17,6 +17,7 @@ from tests.library.arrange import (
     COLLECTIONS,
     DOCUMENTS,
     Shelf,
+    UnreadBody,
     add,
     make_collection,
     mark_failed,
@@ -34,12 +35,6 @@ RECOUNT = """
 select count(distinct d.id), coalesce(sum(v.bytes), 0)::int
 from document d join document_version v on v.document_id = d.id where d.deleted_at is null
 """
-
-
-class UnreadBody(httpx2.AsyncByteStream):
-    @override
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
 
 
 class NearlyFull(FilesystemOriginals):
