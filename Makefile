@@ -10,7 +10,7 @@ JOBS ?= 2
 # What decides who may see what, and whether a quote is true: every line and every branch is tested.
 WHOLE := src/muniment/identity/*,src/muniment/*/policy.py,src/muniment/answers/citations.py,src/muniment/answers/repository.py,src/muniment/answers/service.py
 
-.PHONY: setup demo test cover check fix serve bench lock help
+.PHONY: setup demo test cover trial check fix serve bench lock help
 .DEFAULT_GOAL := help
 
 setup: $(VENV)/.installed ## make .venv and install everything, hash-checked
@@ -38,6 +38,9 @@ cover: setup ## run the tests, and fail where fewer lines and branches ran than 
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup --cov --cov-report= $(T)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include='$(WHOLE)'
+
+trial: setup ## kill everything at any moment, for minutes (KILL_SEED=7 draws the same again)
+	$(BIN)/pytest -s tests/trials/trial_*.py
 
 check: setup ## everything that is checked without running the product: style, types, imports, references
 	$(BIN)/ruff check .

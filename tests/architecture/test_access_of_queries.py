@@ -20,6 +20,7 @@ WITHOUT_A_CALLER = {
     "index/repository.py": "writes the index as the worker role",
     "index/search_statements.py": "is handed the condition by the store, which has it from a reach",
     "library/repository/collections.py": "asks whether any document is left in a collection",
+    "library/repository/usage.py": "adds up the bytes of a document that its caller has found",
     "library/policy.py": "is the rule",
 }
 

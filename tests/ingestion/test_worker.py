@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -194,6 +195,48 @@ class TestAttempts:
         assert not await worker.run_one()
 
 
+class TestLastAttempt:
+    @pytest.fixture
+    async def suspect(self, database: TestDatabase, library: LibraryRows) -> None:
+        """A job that has been tried twice, and one that has not."""
+        await add(library, "suspect", "other")
+        async with database.owner.begin() as connection:
+            await connection.execute(text("update job set attempt = 2 where key = 'suspect'"))
+
+    async def test_runs_beside_no_other_job(self, database: TestDatabase, suspect: None) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await eventually(lambda: kind.begun == [3])
+            assert not await worker.run_one()
+            kind.release.set()
+
+        assert await worker.run_one()
+        assert kind.done == ["suspect", "other"]
+
+    async def test_waits_for_what_runs_already(self, database: TestDatabase, suspect: None) -> None:
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+        async with database.owner.begin() as connection:
+            later = "update job set run_at = now() + interval '1 hour' where key = 'suspect'"
+            await connection.execute(text(later))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await eventually(lambda: kind.begun == [1])
+            async with database.owner.begin() as connection:
+                await connection.execute(text("update job set run_at = now() where attempt = 2"))
+            assert not await worker.run_one()
+            kind.release.set()
+
+        assert await worker.run_one()
+        assert kind.begun == [1, 3]
+
+
 class TestLease:
     async def test_lease_is_kept_while_the_work_lasts(
         self, database: TestDatabase, library: LibraryRows
@@ -267,6 +310,58 @@ class TestPassingFailures:
         assert told["rules"] == ["database_exhausted", "timeout"]
         assert "exc_info" not in told
         assert await states(database) == [("queued", 1)]
+
+    async def test_use_up_no_attempt_while_the_database_cannot_be_told(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        transactions = FragileTransactions(database.worker)
+
+        def lose_database(_job: ClaimedJob) -> None:
+            transactions.trouble = ConnectionRefusedError()
+            raise ConnectionResetError
+
+        kind = Recorded(database.worker, lose_database)
+        worker = Worker(transactions, {"test": kind}, QUICK)
+        await add(library, "a")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_one())
+            await eventually(lambda: transactions.refused > 1)
+            transactions.trouble = None
+
+        assert await states(database) == [("queued", 0)]
+
+    async def test_make_a_job_wait_no_longer_than_they_last(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        def fail(_job: ClaimedJob) -> None:
+            raise ConnectionResetError
+
+        worker = make_worker(database, Recorded(database.worker, fail))
+        await add(library, "a")
+
+        assert await worker.run_one()
+
+        async with database.owner.connect() as connection:
+            wait = await connection.scalar(text("select run_at - now() from job"))
+        assert timedelta(0) < wait <= timedelta(seconds=5)
+
+    async def test_that_outlast_the_lease_leave_the_job_to_the_next_worker(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        transactions = FragileTransactions(database.worker)
+
+        def lose_database(_job: ClaimedJob) -> None:
+            transactions.trouble = ConnectionRefusedError()
+            raise ConnectionResetError
+
+        worker = Worker(transactions, {"test": Recorded(database.worker, lose_database)}, QUICK)
+        await add(library, "a")
+
+        with pytest.raises(ConnectionRefusedError):
+            await worker.run_one()
+
+        assert await states(database) == [("running", 1)]
 
     async def test_beside_one_of_its_own_are_the_job_s(
         self, database: TestDatabase, library: LibraryRows

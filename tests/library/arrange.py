@@ -1,6 +1,6 @@
 """Short ways to what most tests of the library begin with."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx2
 import orjson
 from sqlalchemy import text
+from typing_extensions import override
 
 from muniment.kit.ids import new_id
 from tests.support.database import TestDatabase
@@ -34,6 +35,14 @@ class Shelf:
 
     def new(self) -> frozenset[Path]:
         return self.files_in(self.folder) - self.before
+
+
+class UnreadBody(httpx2.AsyncByteStream):
+    """A body that nobody may ask for."""
+
+    @override
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
 
 
 class Fields(TypedDict, total=False):

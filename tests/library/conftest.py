@@ -19,11 +19,12 @@ from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import SystemClock
 from muniment.library.router.library import router as library
+from muniment.library.service.admission import Admission
 from muniment.library.service.contents import ContentService
 from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadService
-from muniment.library.settings import EventSettings, UploadSettings
+from muniment.library.settings import EventSettings, TenantLimits, UploadSettings
 from muniment.postgres.prepared import PreparedReads
 from muniment.profiles.router import router as users
 from tests.library.arrange import Shelf
@@ -34,6 +35,7 @@ IDENTITY = IdentitySettings(attributes={"department": "str", "clearance": "int"}
 UPLOADS = UploadSettings.model_validate(
     {"max_bytes": 200_000, "max_files": 3, "max_request_bytes": 400_000}
 )
+LIMITS = TenantLimits()
 EVENTS = EventSettings(max_streams=2)
 READ_HERE = ("text/plain", "text/markdown", "text/html", "application/pdf")
 
@@ -58,17 +60,21 @@ def stored(originals_folder: Path) -> Shelf:
 
 @asynccontextmanager
 async def running_library(
-    local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
+    local_issuer: LocalIssuer,
+    migrated: TestDatabase,
+    originals: FilesystemOriginals,
+    limits: TenantLimits = LIMITS,
 ) -> AsyncIterator[ASGIApp]:
     """Start the application with users and the library."""
-    originals = FilesystemOriginals(originals_folder)
     clock = SystemClock()
     idempotency = IdempotencyStore(migrated.serving)
     uploads = UploadService(
         migrated.serving,
         Intake(migrated.serving, originals),
+        Admission(originals, limits, UPLOADS.min_free_bytes),
         idempotency,
         UPLOADS,
+        limits,
         READ_HERE,
         IDENTITY.attributes,
     )
@@ -96,5 +102,7 @@ async def app(
     local_issuer: LocalIssuer, migrated: TestDatabase, originals_folder: Path
 ) -> AsyncIterator[ASGIApp]:
     """The application with users and the library, its lifespan running."""
-    async with running_library(local_issuer, migrated, originals_folder) as asgi:
+    async with running_library(
+        local_issuer, migrated, FilesystemOriginals(originals_folder)
+    ) as asgi:
         yield asgi

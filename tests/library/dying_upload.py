@@ -22,6 +22,7 @@ from muniment.app.tables import all_tables
 from muniment.identity.principal import Principal
 from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload, register
+from muniment.library.settings import TenantLimits
 from muniment.ports.originals import StoredOriginal
 from muniment.postgres.engine import create_engine
 from muniment.postgres.settings import DatabaseSettings
@@ -100,7 +101,7 @@ async def upload(orders: Orders) -> None:
         die()
     new = NewUpload("tides.txt", "text/plain", stored)
     async with transactions.begin(scope) as session:
-        await register(session, principal, UUID(orders.collection_id), new)
+        await register(session, principal, UUID(orders.collection_id), new, TenantLimits())
         if orders.point is Point.BEFORE_THE_COMMIT:
             die()
     die()

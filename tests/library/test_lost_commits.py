@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from muniment.adapters.originals.filesystem import FilesystemOriginals
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.ingestion.abandoned import sweep_abandoned
 from muniment.postgres.engine import create_engine
@@ -50,7 +51,7 @@ async def product(
         engine = create_engine(proxy.address, SETTINGS, application="test-lossy")
         behind = replace(database, serving=Transactions(engine))
         async with (
-            running_library(local_issuer, behind, originals_folder) as app,
+            running_library(local_issuer, behind, FilesystemOriginals(originals_folder)) as app,
             make_client(app, local_issuer, CallerSpec("alice")) as alice,
         ):
             yield LossyProduct(proxy, alice, database)

@@ -1,15 +1,13 @@
 """Uploads: what is refused, and that nothing is left of it."""
 
-from collections.abc import AsyncIterator
-
 import httpx2
 import pytest
 from starlette.types import ASGIApp, Message
-from typing_extensions import override
 
 from tests.library.arrange import (
     COLLECTIONS,
     Shelf,
+    UnreadBody,
     give,
     jobs_of,
     make_collection,
@@ -18,12 +16,6 @@ from tests.library.arrange import (
 )
 from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
-
-
-class UnreadBody(httpx2.AsyncByteStream):
-    @override
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        raise AssertionError("the body was read")
 
 
 @pytest.fixture

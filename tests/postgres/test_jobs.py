@@ -19,8 +19,8 @@ EXPIRED = timedelta(seconds=-1)
 NO_WAIT = Backoff(first=timedelta(0))
 
 
-def job(number: int, tenant: int = 1) -> NewJob:
-    return NewJob(tenant, "work", f"key-{number}", {"number": number})
+def job(number: int, tenant: int = 1, user: int = 0) -> NewJob:
+    return NewJob(tenant, "work", f"key-{number}", {"number": number}, user_id=UUID(int=user))
 
 
 async def enqueue(database: TestDatabase, *wanted: NewJob) -> None:
@@ -29,10 +29,10 @@ async def enqueue(database: TestDatabase, *wanted: NewJob) -> None:
 
 
 async def claim(
-    database: TestDatabase, owner: str = "w1", lease: timedelta = LEASE
+    database: TestDatabase, owner: str = "w1", lease: timedelta = LEASE, *, alone: bool = True
 ) -> ClaimedJob | None:
     async with database.worker.begin(None) as session:
-        return await jobs.claim(session, owner, lease)
+        return await jobs.claim(session, owner, lease, alone=alone)
 
 
 async def must_claim(database: TestDatabase, lease: timedelta = LEASE) -> ClaimedJob:
@@ -123,6 +123,49 @@ class TestClaim:
 
         assert [sorted(tenants[i : i + 3]) for i in (0, 3, 6)] == [[1, 2, 3]] * 3
 
+    async def test_lets_one_job_of_a_user_pass_five_thousand_of_another(
+        self, database: TestDatabase
+    ) -> None:
+        await enqueue(database, *(job(number, user=1) for number in range(5000)))
+        await enqueue(database, job(9999, user=2))
+
+        keys = [(await must_claim(database)).key for _ in range(4)]
+
+        assert "key-9999" in keys[:2]
+        assert keys[2:] == ["key-1", "key-2"]
+
+    async def test_takes_turns_between_the_users_of_a_tenant(self, database: TestDatabase) -> None:
+        for user in (1, 2, 3):
+            await enqueue(database, *(job(10 * user + n, user=user) for n in range(3)))
+
+        keys = [(await must_claim(database)).key for _ in range(9)]
+
+        turns = [keys[first : first + 3] for first in (0, 3, 6)]
+        assert turns == [[f"key-{user}{n}" for user in (1, 2, 3)] for n in range(3)]
+
+    async def test_gives_a_tenant_with_many_users_no_more_than_one_with_one(
+        self, database: TestDatabase
+    ) -> None:
+        for user in range(20):
+            await enqueue(database, job(user, tenant=1, user=user))
+        await enqueue(database, *(job(n, tenant=2, user=99) for n in range(3)))
+
+        tenants = [(await must_claim(database)).tenant_id for _ in range(6)]
+
+        assert [sorted(tenants[i : i + 2]) for i in (0, 2, 4)] == [[1, 2]] * 3
+
+    async def test_lets_what_dead_workers_held_pass_no_more_than_one_job_of_another_tenant(
+        self, database: TestDatabase
+    ) -> None:
+        await enqueue(database, *(job(number) for number in range(20)))
+        for _ in range(20):
+            await must_claim(database, EXPIRED)
+        await enqueue(database, job(0, tenant=2))
+
+        tenants = [(await must_claim(database)).tenant_id for _ in range(2)]
+
+        assert 2 in tenants
+
     async def test_gives_no_job_to_two_claimers(self, database: TestDatabase) -> None:
         await enqueue(database, *(job(number) for number in range(40)))
         gate = asyncio.Semaphore(5)
@@ -151,8 +194,20 @@ class TestClaim:
         assert second is not None
         assert {first.key, second.key} == {"key-1", "key-2"}
 
+    async def test_gives_a_last_attempt_only_to_a_worker_that_does_nothing_else(
+        self, database: TestDatabase
+    ) -> None:
+        await enqueue(database, job(1))
+        for _ in range(2):
+            await must_claim(database, EXPIRED)
+
+        assert await claim(database, alone=False) is None
+        assert (await must_claim(database)).last_attempt
+
     async def test_reads_by_index_and_not_the_whole_queue(self, database: TestDatabase) -> None:
-        await enqueue(database, *(job(number, number % 5) for number in range(5000)))
+        await enqueue(
+            database, *(job(number, number % 5, user=number % 7) for number in range(5000))
+        )
         async with database.owner.begin() as owner:
             # Jobs that were put aside must cost nothing.
             await owner.execute(
@@ -163,7 +218,8 @@ class TestClaim:
             await autocommit.execute(text("vacuum analyze job"))
         async with database.worker.begin(None) as session:
             plan = await session.execute(
-                text(f"explain {jobs._CLAIM.text}"), {"owner": "w", "lease": LEASE}
+                text(f"explain {jobs._CLAIM.text}"),
+                {"owner": "w", "lease": LEASE, "first": jobs._FIRST, "alone": True},
             )
             lines = "\n".join(plan.scalars())
 
@@ -313,7 +369,7 @@ class TestBackoff:
 
 class TestWhatGoesFirst:
     async def test_passes_all_that_waits(self, database: TestDatabase) -> None:
-        await enqueue(database, *(job(number) for number in range(3)))
+        await enqueue(database, *(job(number, user=number) for number in range(3)))
         await enqueue(database, word_recount(1, UUID(int=7)))
 
         assert (await must_claim(database)).kind == COUNT_WORDS

@@ -27,6 +27,8 @@ from tests.support.wall_rows import acl_of, add_document, add_library
 SCRIPT = ScriptDirectory(str(SCRIPTS))
 PREVIOUS = [script.revision for script in SCRIPT.walk_revisions()][1]
 BEFORE_ACCESS = "2026_11_23_0102"
+BEFORE_POSTINGS = "2026_11_24_0100"
+BEFORE_USAGE = "2026_11_24_1500"
 TABLES = {table.name for table in all_tables().tables.values()}
 
 
@@ -89,7 +91,7 @@ class TestUpgrade:
             await owner.execute(text("insert into lex_tail values (1, 2)"))
             await owner.execute(text("insert into lex_block values (1, 7, 0, 1, 1, '', '')"))
 
-        await migrator_of(empty).downgrade("-1")
+        await migrator_of(empty).downgrade(BEFORE_POSTINGS)
         await migrate(empty)
 
         async with owner_of(empty).connect() as owner:
@@ -114,6 +116,33 @@ class TestUpgrade:
 
         async with owner_of(empty).connect() as owner:
             assert await acl_of(owner, document) == ["role:late", library.creator]
+
+    async def test_what_tenants_keep_is_counted_when_the_count_comes(
+        self, empty: DatabaseUrls
+    ) -> None:
+        await migrate(empty)
+        async with owner_of(empty).begin() as owner:
+            library = await add_library(owner, 1)
+            for _ in range(2):
+                await add_document(owner, library)
+            gone = await add_document(owner, library)
+            mark = text("update document set deleted_at = now() where id = :id")
+            await owner.execute(mark, {"id": gone})
+            await owner.execute(
+                text(
+                    "insert into document_version (document_id, number, tenant_id, media_type,"
+                    " bytes, sha256, original_key, created_by) select id, n, tenant_id,"
+                    " media_type, 10 * n, '', id || '-' || n, created_by"
+                    " from document, generate_series(1, 2) n"
+                )
+            )
+
+        await migrator_of(empty).downgrade(BEFORE_USAGE)
+        await migrate(empty)
+
+        async with owner_of(empty).connect() as owner:
+            rows = await owner.execute(text("select tenant_id, documents, bytes from tenant_usage"))
+            assert [tuple(row) for row in rows] == [(1, 2, 60)]
 
     async def test_failed_revision_leaves_the_ones_before_it(self, empty: DatabaseUrls) -> None:
         async with owner_of(empty).begin() as owner:

@@ -20,6 +20,7 @@ OF_TENANT = (
     "collection",
     "collection_grant",
     "pending_original",
+    "tenant_usage",
 )
 OF_DOCUMENT = ("document", "document_version", "chunk")
 
@@ -135,6 +136,7 @@ class TestWriting:
             insert_their_profile,
             insert_their_version,
             statement("insert into pending_original values ('mine', 2)"),
+            statement("update tenant_usage set tenant_id = 2"),
             statement("update document set tenant_id = 2"),
             statement("update collection set tenant_id = 2"),
             statement("update account set tenant_id = 2"),
@@ -155,6 +157,7 @@ class TestWriting:
             "insert into chunk_vector select * from chunk_vector",
             "update collection_grant set principal = 'group:/x'",
             "update pending_original set stored_at = now()",
+            "delete from tenant_usage",
             "update job set state = 'queued'",
             "delete from job",
             "delete from account",

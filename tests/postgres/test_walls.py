@@ -31,6 +31,7 @@ SERVING_GRANTS = {
     "document": {"SELECT", "INSERT", "UPDATE"},
     "document_version": {"SELECT", "INSERT"},
     "pending_original": {"SELECT", "INSERT", "DELETE"},
+    "tenant_usage": {"SELECT", "INSERT", "UPDATE"},
     "chunk": {"SELECT"},
     "chunk_vector": {"SELECT"},
     "chunk_lex": {"SELECT"},

@@ -51,6 +51,9 @@ async def build_town(database: TestDatabase) -> Town:
                 text("insert into pending_original values ('key-' || :tenant, :number)"),
                 {"tenant": str(library.tenant), "number": library.tenant},
             )
+            await owner.execute(
+                text("insert into tenant_usage values (:tenant, 1, 6)"), {"tenant": library.tenant}
+            )
             values = {"account": library.account, "tenant": library.tenant}
             await owner.execute(
                 text("insert into profile (account_id, tenant_id) values (:account, :tenant)"),

@@ -40,6 +40,10 @@ class FakeOriginals(Originals):
         return self.add(content, key)
 
     @override
+    async def free_bytes(self) -> int | None:
+        return None
+
+    @override
     @asynccontextmanager
     async def local_file(self, key: str) -> AsyncIterator[Path]:
         if key not in self.files:

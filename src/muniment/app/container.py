@@ -39,6 +39,7 @@ from muniment.ingestion.tasks import CountWords, IngestDocument, PurgeDocument, 
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
 from muniment.kit.plugins import load_plugin
+from muniment.library.service.admission import Admission
 from muniment.library.service.contents import ContentService
 from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
@@ -159,8 +160,10 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             uploads=UploadService(
                 transactions,
                 intake,
+                Admission(shared.originals, settings.limits, settings.uploads.min_free_bytes),
                 idempotency,
                 settings.uploads,
+                settings.limits,
                 await _media_types(settings),
                 settings.identity.attributes,
             ),

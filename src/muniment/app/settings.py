@@ -17,7 +17,7 @@ from muniment.ingestion.settings import IngestionSettings
 from muniment.kit.errors import ConfigurationError
 from muniment.kit.logging import LogSettings
 from muniment.kit.settings import RootSettings, load_settings
-from muniment.library.settings import EventSettings, UploadSettings
+from muniment.library.settings import EventSettings, TenantLimits, UploadSettings
 from muniment.llm.settings import LlmSettings
 from muniment.postgres.settings import DatabaseSettings
 from muniment.retrieval.settings import SearchSettings
@@ -52,6 +52,7 @@ class Settings(RootSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     vectors: VectorSettings = VectorSettings()
     uploads: UploadSettings = UploadSettings()
+    limits: TenantLimits = TenantLimits()
     events: EventSettings = EventSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()

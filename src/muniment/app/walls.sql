@@ -105,6 +105,11 @@ grant select, update, delete on pending_original to {worker};
 create policy tenant on pending_original to {serving} using (tenant_id = {tenant});
 create policy job on pending_original to {worker} using (true);
 
+-- How much each tenant keeps: counted by what adds and deletes, in the same transaction.
+alter table tenant_usage enable row level security;
+grant select, insert, update on tenant_usage to {serving};
+create policy tenant on tenant_usage to {serving} using (tenant_id = {tenant});
+
 -- The index: numbers without text.
 grant select on chunk_vector, chunk_lex, chunk_states, lex_term, lex_total to {serving};
 grant select, insert, delete on chunk_vector, chunk_lex, chunk_states to {worker};

@@ -192,7 +192,13 @@ class _Adding:
         is_registered = False
         try:
             async with session_of(self._product) as session:
-                registration = await register(session, principal, self._collection_id, upload)
+                registration = await register(
+                    session,
+                    principal,
+                    self._collection_id,
+                    upload,
+                    self._product.settings.limits,
+                )
                 # Said before the commit, whose answer may be lost: bytes that a committed document
                 # speaks of would be missed for ever, and those of a failed commit keep their row.
                 is_registered = True

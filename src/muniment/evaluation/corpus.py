@@ -17,6 +17,7 @@ from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
 from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload, register_all
+from muniment.library.settings import TenantLimits
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -82,7 +83,9 @@ class EvaluationCorpus:
             batch = wanted[first : first + _BATCH]
             uploads = [await self._upload(principal, document) for document in batch]
             async with self._session(principal) as session:
-                registered = await register_all(session, principal, collection_id, uploads)
+                registered = await register_all(
+                    session, principal, collection_id, uploads, TenantLimits()
+                )
             pairs = zip(registered, batch, strict=True)
             ids |= {one.document.id: document.id for one, document in pairs}
             progress("upload", len(ids), len(wanted))

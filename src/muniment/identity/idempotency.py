@@ -28,7 +28,9 @@ from muniment.postgres.unit_of_work import Scope, Transactions
 _log = structlog.get_logger(__name__)
 
 KEPT_FOR: Final = timedelta(hours=24)
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=20)
+"""Of a request whose process was killed, the client may try again within half a minute. One that
+lives and takes longer is refused at its commit if somebody took its key over."""
 MAX_KEY_LENGTH: Final = 255
 KEY_PATTERN: Final = rf"^[\x21-\x7e]{{1,{MAX_KEY_LENGTH}}}$"
 

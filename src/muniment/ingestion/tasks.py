@@ -67,7 +67,8 @@ class IngestDocument:
 
     async def give_up(self, job: ClaimedJob, reason: str) -> None:
         """Mark the document as failed and park the job."""
-        detail = f"Reading this document failed {job.attempt} times ({reason}). Try it again later."
+        attempts = job.attempt - job.exhausted
+        detail = f"Reading this document failed {attempts} times ({reason}). Try it again later."
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             document_id, number = _target(job)
             repository = IngestionRepository(session)

@@ -8,6 +8,7 @@ worker had not committed is gone; what it commits late, the fence refuses.
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -26,7 +27,6 @@ from muniment.postgres.unit_of_work import Transactions
 
 _log = structlog.get_logger(__name__)
 _UNKNOWN_KIND_WAIT = timedelta(seconds=30)
-_PASSING_WAIT = timedelta(seconds=30)
 _PASSING = frozenset(
     {
         "connection_lost",
@@ -69,6 +69,10 @@ class Worker:
         self._chores = chores
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
         self._outage = Outage()
+        self._claiming = asyncio.Lock()
+        self._running = 0
+        self._is_alone = False
+        """Whether a last attempt runs, beside which nothing else may."""
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -88,16 +92,32 @@ class Worker:
 
     async def run_one(self) -> bool:
         """Claim one job and work on it to its end; False when there was none."""
-        async with self._transactions.begin(None) as session:
-            job = await jobs.claim(session, self._name, self._settings.lease)
-        self._outage.note_success()
+        job = await self._claim()
         if job is None:
             return False
-        with structlog.contextvars.bound_contextvars(
-            job=job.id, kind=job.kind, attempt=job.attempt
-        ):
-            await self._end_job(job)
+        try:
+            with structlog.contextvars.bound_contextvars(
+                job=job.id, kind=job.kind, attempt=job.attempt
+            ):
+                await self._end_job(job)
+        finally:
+            self._running -= 1
+            self._is_alone = False
         return True
+
+    async def _claim(self) -> ClaimedJob | None:
+        """Claim a job; one after another, so that the slots know of each other what they do."""
+        async with self._claiming:
+            if self._is_alone:
+                return None
+            lease, alone = self._settings.lease, self._running == 0
+            async with self._transactions.begin(None) as session:
+                job = await jobs.claim(session, self._name, lease, alone=alone)
+            self._outage.note_success()
+            if job is not None:
+                self._running += 1
+                self._is_alone = alone and job.last_attempt and not job.exhausted
+        return job
 
     async def _slot(self) -> None:
         while not self._stopping.is_set():
@@ -147,9 +167,9 @@ class Worker:
         rules = {rule.name: rule for rule in _passing_failures(faults)}
         if rules and rules.keys() <= _PASSING:
             # Not the job's fault: it waits, however long it takes, and no attempt is used up.
-            name, passing = rules.popitem()
+            _, passing = rules.popitem()
             _log.warning("job_waits", reason=passing.detail)
-            await self._put_back(job, name, _PASSING_WAIT)
+            await self._put_back_in_time(job, passing)
             return
         if rules:
             _log.warning("job_failed", rules=sorted(rules))
@@ -169,6 +189,24 @@ class Worker:
             async with self._transactions.begin(None) as session:
                 if not await jobs.extend(session, job, self._settings.lease):
                     raise jobs.FenceLostError(f"Job {job.id} was taken over by another worker.")
+
+    async def _put_back_in_time(self, job: ClaimedJob, passing: OperationalRule) -> None:
+        """Give a job back as soon as the database can be told, unless its lease runs out before.
+
+        Otherwise each outage would cost the job an attempt, and three of them its end.
+        """
+        wait = timedelta(seconds=passing.retry_after_s)
+        deadline = time.monotonic() + self._settings.lease.total_seconds()
+        while True:
+            try:
+                await self._put_back(job, passing.name, wait)
+            except Exception as error:
+                if find_operational_rule(error) is None or time.monotonic() > deadline:
+                    raise
+                self._outage.note_failure(error)
+                await asyncio.sleep(self._settings.poll_interval.total_seconds())
+            else:
+                return
 
     async def _put_back(self, job: ClaimedJob, reason: str, wait: timedelta = timedelta(0)) -> None:
         async with self._transactions.begin(None) as session:

@@ -11,6 +11,7 @@ from muniment.kit.errors import (
     MalformedRequestError,
     MunimentError,
     NotFoundError,
+    UnavailableError,
     UnsupportedMediaTypeError,
 )
 from muniment.ports.media_types import endings_of
@@ -158,6 +159,48 @@ class TooManyStreamsError(MunimentError):
             f"You have {most} event streams open already, which is as many as one user may have.",
             hint="Close one, or follow a whole collection with one stream.",
             headers={"Retry-After": "5"},
+        )
+
+
+class TenantFullError(ConflictError):
+    """The tenant keeps as much as it may."""
+
+    code = "tenant_full"
+    title = "Your organisation has no room left"
+
+    def __init__(self, most: str) -> None:
+        super().__init__(
+            f"Your organisation may keep {most}, and with this it would have more.",
+            hint="Delete what is not needed any more, or ask the operator for a higher limit.",
+        )
+
+
+class QueueFullError(MunimentError):
+    """So many documents of the tenant wait to be read that no more are taken for the moment."""
+
+    code = "queue_full"
+    status = 429
+    title = "Too much is waiting already"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} jobs of your organisation are waiting, which is as many as may.",
+            hint="Send the rest when some of them are done.",
+            headers={"Retry-After": "30"},
+        )
+
+
+class StorageLowError(UnavailableError):
+    """The store of originals has so little space left that nothing is added to it."""
+
+    code = "storage_low"
+    title = "Storage is nearly full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is too little space left to take this in; nothing was read of it.",
+            hint="Ask the operator to make space, then send it again.",
+            retry_after_s=60,
         )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Float,
@@ -141,6 +142,22 @@ class PendingOriginal(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[int] = mapped_column(Integer)
     stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TenantUsage(Base):
+    """How much a tenant keeps: documents that are not deleted, and the bytes of their versions.
+
+    Counted in the transaction that adds or deletes, which holds the row from then on: two uploads
+    at the same time cannot both take the last place (`repository/usage.py`).
+    """
+
+    __tablename__ = "tenant_usage"
+
+    tenant_id: Mapped[int] = mapped_column(
+        ForeignKey("tenant.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    documents: Mapped[int] = mapped_column(BigInteger)
+    size: Mapped[int] = mapped_column("bytes", BigInteger)
 
 
 class DocumentVersion(Base):

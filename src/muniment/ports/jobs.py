@@ -24,6 +24,9 @@ FOLD_POSTINGS = "fold_postings"
 CLEAN_POSTINGS = "clean_postings"
 """Drop from the packed postings of a tenant what is gone."""
 
+NOBODY = UUID(int=0)
+"""For whom jobs are done that no user waits for: they take turns as one more user would."""
+
 UNTIL_DONE = 1_000_000
 """Attempts of a job that is never given up: what was deleted must go, however long it takes."""
 
@@ -37,6 +40,8 @@ class NewJob:
     key: str
     payload: JobPayload
     max_attempts: int = 3
+    user_id: UUID = NOBODY
+    """Who waits for it. The users of a tenant take turns, as tenants do."""
     goes_first: bool = False
     """Before all that waits for its turn: what was deleted or restricted must not wait for what
     is added."""
@@ -81,10 +86,13 @@ def word_recount(tenant_id: int, document_id: UUID) -> NewJob:
     return _follow_up(tenant_id, COUNT_WORDS, name, payload)
 
 
-def document_ingestion(tenant_id: int, document_id: UUID, version: int) -> NewJob:
-    """Ask for a version of a document to be read and indexed."""
+def document_ingestion(
+    tenant_id: int, document_id: UUID, version: int, user_id: UUID = NOBODY
+) -> NewJob:
+    """Ask for a version of a document to be read and indexed, for whoever waits for it."""
     payload: JobPayload = {"document_id": str(document_id), "version": version}
-    return NewJob(tenant_id, INGEST_DOCUMENT, f"{document_id}:{version}", payload)
+    key = f"{document_id}:{version}"
+    return NewJob(tenant_id, INGEST_DOCUMENT, key, payload, user_id=user_id)
 
 
 def postings_fold(tenant_id: int) -> NewJob:

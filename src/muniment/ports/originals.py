@@ -55,6 +55,10 @@ class Originals(Protocol):
         """
         ...
 
+    async def free_bytes(self) -> int | None:
+        """Tell how much more can be stored; None where nobody knows."""
+        ...
+
     def local_file(self, key: str) -> AbstractAsyncContextManager[Path]:
         """Give the bytes as a local file while the block runs. Raises OriginalMissingError."""
         ...

@@ -9,6 +9,7 @@ its lease ran out commits nothing (docs/decisions/0006).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Integer, func, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from muniment.kit.errors import ConflictError
-from muniment.ports.jobs import ClaimedJob, JobPayload, NewJob
+from muniment.ports.jobs import NOBODY, ClaimedJob, JobPayload, NewJob
 from muniment.postgres.base import Base
 
 
@@ -29,6 +30,7 @@ class Job(Base):
         Index(
             "job_waiting_idx",
             "tenant_id",
+            "user_id",
             "run_at",
             "id",
             postgresql_where=text("state = 'queued'"),
@@ -39,6 +41,8 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     tenant_id: Mapped[int] = mapped_column(Integer)
+    user_id: Mapped[UUID] = mapped_column(server_default=str(NOBODY))
+    """Who waits for it. No foreign key: a job outlives the account of its user."""
     kind: Mapped[str]
     key: Mapped[str]
     """What the job is about; jobs with the same kind and key are wanted once only."""
@@ -91,6 +95,7 @@ async def enqueue(session: AsyncSession, jobs: Sequence[NewJob]) -> None:
 def _row(job: NewJob) -> dict[str, object]:
     return {
         "tenant_id": job.tenant_id,
+        "user_id": job.user_id,
         "kind": job.kind,
         "key": job.key,
         "payload": job.payload,
@@ -101,36 +106,47 @@ def _row(job: NewJob) -> dict[str, object]:
 # A job may be claimed when it waits and its time has come, or when its owner's lease has run out.
 # Tenants take turns: the ones with the fewest running jobs first, then the oldest job, so that a
 # tenant with thousands of documents delays another tenant's single document by one job at most.
-# `heads` hops through the index from tenant to tenant instead of reading everything that waits;
-# the limits keep the planner from expecting so many candidates that it would read the whole table.
+# Within a tenant, its users take turns in the same way; what goes first, goes before all of them.
+# `heads` hops through the index from user to user instead of reading everything that waits. There
+# are several candidates, because others may be claiming the first of them just now; the limits also
+# keep the planner from expecting so many that it would read the whole table. What it costs:
+# docs/decisions/0016.
 _CLAIM = text(
     """
     with recursive busy as (
-        select tenant_id, count(*) as running from job
-        where state = 'running' and lease_until > now() group by tenant_id
+        select tenant_id, user_id, count(*) as running from job
+        where state = 'running' and lease_until > now() group by tenant_id, user_id
     ), heads as (
-        (select tenant_id from job where state = 'queued' order by tenant_id limit 1)
+        (select tenant_id, user_id from job
+         where state = 'queued' order by tenant_id, user_id limit 1)
         union all
-        select (
-            select tenant_id from job
-            where state = 'queued' and tenant_id > h.tenant_id order by tenant_id limit 1
-        ) from heads h where h.tenant_id is not null
+        select n.tenant_id, n.user_id from heads h cross join lateral (
+            select tenant_id, user_id from job
+            where state = 'queued' and (tenant_id, user_id) > (h.tenant_id, h.user_id)
+            order by tenant_id, user_id limit 1
+        ) n
     ), next_of_each as (
-        select h.tenant_id, coalesce(b.running, 0) as running, j.run_at, j.id
-        from heads h left join busy b using (tenant_id)
+        select h.tenant_id, j.run_at, j.id,
+            coalesce(b.running, 0) + row_number()
+                over (partition by h.tenant_id, h.user_id order by j.run_at, j.id) as turn
+        from heads h left join busy b using (tenant_id, user_id)
         cross join lateral (
             select run_at, id from job
-            where tenant_id = h.tenant_id and state = 'queued' and run_at <= now()
-            order by run_at, id limit 8
+            where tenant_id = h.tenant_id and user_id = h.user_id
+              and state = 'queued' and run_at <= now()
+            order by run_at, id limit greatest(1, 32 / (select count(*) from heads))
         ) j
-    ), expired as (
-        select tenant_id, -1::bigint as running, run_at, id from job
-        where state = 'running' and lease_until <= now() order by lease_until limit 8
+        union all
+        (select tenant_id, run_at, id, 0 from job
+         where state = 'running' and lease_until <= now() order by lease_until limit 8)
     ), ranked as (
-        select id, run_at, running + row_number()
-            over (partition by tenant_id order by running, run_at, id) as turn
-        from (select * from next_of_each union all select * from expired) candidates
-        order by turn, run_at, id limit 32
+        select n.id, n.run_at, coalesce(t.running, 0) + row_number()
+            over (partition by n.tenant_id order by n.run_at > :first, n.turn, n.run_at, n.id)
+            as turn
+        from next_of_each n left join (
+            select tenant_id, sum(running) as running from busy group by tenant_id
+        ) t using (tenant_id)
+        order by turn, n.run_at, n.id limit 32
     ), picked as (
         select j.id from job j join ranked r using (id)
         where (j.state = 'queued' and j.run_at <= now())
@@ -143,19 +159,27 @@ _CLAIM = text(
         fence = fence + 1,
         owner = :owner,
         lease_until = now() + :lease
-    from picked where job.id = picked.id
+    from picked where job.id = picked.id and (:alone or attempt + 1 <> max_attempts)
     returning job.id, tenant_id, kind, key, payload, attempt, max_attempts, fence
     """
 )
 
 
-async def claim(session: AsyncSession, owner: str, lease: timedelta) -> ClaimedJob | None:
+async def claim(
+    session: AsyncSession, owner: str, lease: timedelta, *, alone: bool = True
+) -> ClaimedJob | None:
     """Take the next job, or None when there is nothing to do.
+
+    The last attempt of a job is given only to a worker that does nothing else (`alone`), and has to
+    stay alone in it: of several jobs that died with their worker, nobody knows which killed it, and
+    the innocent ones would be parked with the culprit. When such a job is next, a worker that is
+    busy gets nothing, until some worker has ended what it does.
 
     A job whose attempts are used up comes back with `exhausted` set: it may not be tried again,
     only reported to whoever waits for it and then parked.
     """
-    row = (await session.execute(_CLAIM, {"owner": owner, "lease": lease})).mappings().one_or_none()
+    values = {"owner": owner, "lease": lease, "first": _FIRST, "alone": alone}
+    row = (await session.execute(_CLAIM, values)).mappings().one_or_none()
     if row is None:
         return None
     return ClaimedJob(

@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,6 +29,17 @@ def files_in(folder: Path) -> list[Path]:
 
 class TestContract(OriginalsContract):
     pass
+
+
+class TestFreeSpace:
+    async def test_is_told_before_the_first_original_makes_the_folder(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        free = await originals.free_bytes()
+
+        assert free is not None
+        assert 0 < free <= shutil.disk_usage(tmp_path).total
+        assert not (tmp_path / "originals").exists()
 
 
 class TestFiles:

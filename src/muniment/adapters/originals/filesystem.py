@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -73,6 +74,10 @@ class FilesystemOriginals:
             if not incoming.is_handed_over:
                 await asyncio.shield(asyncio.to_thread(incoming.discard))
         return stored
+
+    async def free_bytes(self) -> int | None:
+        """Tell how much space the disk has left for this account."""
+        return await asyncio.to_thread(_free_bytes, self._root)
 
     @asynccontextmanager
     async def local_file(self, key: str) -> AsyncIterator[Path]:
@@ -218,6 +223,12 @@ async def _full_told(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
             hint="Nothing was kept; ask the operator to make space, then send it again.",
             retry_after_s=60,
         ) from error
+
+
+def _free_bytes(folder: Path) -> int:
+    while not folder.exists():  # it is made with the first original
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def _make_folders(folder: Path) -> None:

@@ -27,6 +27,12 @@ _PURGE_ALL = text(
         update document set deleted_at = now(), updated_at = now()
         where collection_id = :collection and deleted_at is null
         returning id, tenant_id
+    ), freed as (
+        select g.tenant_id, count(distinct g.id) as documents, coalesce(sum(v.bytes), 0) as bytes
+        from gone g left join document_version v on v.document_id = g.id group by g.tenant_id
+    ), counted as (
+        update tenant_usage u set documents = u.documents - f.documents, bytes = u.bytes - f.bytes
+        from freed f where u.tenant_id = f.tenant_id
     )
     insert into job (tenant_id, kind, key, payload, max_attempts, run_at)
     select tenant_id, :kind, id::text, jsonb_build_object('document_id', id::text), :attempts,

@@ -32,6 +32,7 @@ from muniment.library.repository.documents import (
     DocumentRepository,
     DocumentView,
 )
+from muniment.library.repository.usage import UsageRepository
 from muniment.library.schemas.documents import DocumentUpdate, PageSpan, TextRead
 from muniment.library.service.access import (
     AttributeTypes,
@@ -96,6 +97,7 @@ class DocumentService:
         view.document.deleted_at = self._clock.now()
         await self._repository.save(view.document)
         await jobs.enqueue(self._session, [document_purge(principal.tenant_id, document_id)])
+        await UsageRepository(self._session, principal.tenant_id).take_out(document_id)
 
     async def retry(self, principal: Principal, document_id: UUID) -> DocumentView:
         """Queue a document that failed once more. Raises NotFailedError."""
@@ -105,7 +107,9 @@ class DocumentService:
             raise NotFailedError(document.status)
         queue(document)
         await self._repository.save(document)
-        job = document_ingestion(document.tenant_id, document.id, document.version)
+        job = document_ingestion(
+            document.tenant_id, document.id, document.version, principal.user_id
+        )
         await jobs.enqueue(self._session, [job])
         return view
 

@@ -23,13 +23,16 @@ from muniment.library.models import Document, DocumentVersion
 from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import DocumentRepository, identity_lock_key
 from muniment.library.repository.pending import PendingOriginals
+from muniment.library.repository.usage import Usage
 from muniment.library.service.access import (
     apply_rule,
     replace_rule,
     require_not_locked_out,
     stored_rule,
 )
+from muniment.library.service.admission import count_growth
 from muniment.library.service.documents import queue
+from muniment.library.settings import TenantLimits
 from muniment.ports.jobs import NewJob, document_ingestion, original_purge
 from muniment.ports.originals import StoredOriginal
 from muniment.postgres import jobs
@@ -84,19 +87,27 @@ async def require_editor(session: AsyncSession, principal: Principal, collection
 
 
 async def register(
-    session: AsyncSession, principal: Principal, collection_id: UUID, upload: NewUpload
+    session: AsyncSession,
+    principal: Principal,
+    collection_id: UUID,
+    upload: NewUpload,
+    limits: TenantLimits,
 ) -> Registration:
     """Make an upload a document, a new version of one, or find that it is there already.
 
-    Raises CollectionNotFoundError, NotAnEditorError, AccessLocksYouOutError and
-    UploadOverdueError.
+    Raises CollectionNotFoundError, NotAnEditorError, AccessLocksYouOutError, UploadOverdueError
+    and TenantFullError.
     """
-    [registration] = await register_all(session, principal, collection_id, [upload])
+    [registration] = await register_all(session, principal, collection_id, [upload], limits)
     return registration
 
 
 async def register_all(
-    session: AsyncSession, principal: Principal, collection_id: UUID, uploads: list[NewUpload]
+    session: AsyncSession,
+    principal: Principal,
+    collection_id: UUID,
+    uploads: list[NewUpload],
+    limits: TenantLimits,
 ) -> list[Registration]:
     """Register several uploads at once: all of them or none."""
     await require_editor(session, principal, collection_id)
@@ -109,7 +120,17 @@ async def register_all(
     ):
         await repository.lock_identity(collection_id, identity)
     one = _Registrar(session, repository, principal, collection_id)
-    return [await one.register(upload) for upload in uploads]
+    registered = [await one.register(upload) for upload in uploads]
+    await count_growth(session, principal.tenant_id, _growth(registered), limits)
+    return registered
+
+
+def _growth(registered: list[Registration]) -> Usage:
+    added = [one for one in registered if one.outcome in {"created", "changed"}]
+    return Usage(
+        documents=sum(one.outcome == "created" for one in added),
+        size=sum(one.document.size for one in added),
+    )
 
 
 async def _take_over_originals(session: AsyncSession, uploads: list[NewUpload]) -> None:
@@ -174,7 +195,7 @@ class _Registrar:
         if upload.access is not None:
             apply_rule(document, upload.access)
         await self._repository.add(document, self._version(1, upload))
-        job = document_ingestion(document.tenant_id, document.id, 1)
+        job = document_ingestion(document.tenant_id, document.id, 1, self._principal.user_id)
         await jobs.enqueue(self._session, [job])
         return document
 
@@ -202,7 +223,8 @@ class _Registrar:
         version = self._version(document.version, upload)
         version.document_id = document.id
         await self._repository.add_version(version)
-        return document_ingestion(document.tenant_id, document.id, document.version)
+        user_id = self._principal.user_id
+        return document_ingestion(document.tenant_id, document.id, document.version, user_id)
 
     def _version(self, number: int, upload: NewUpload) -> DocumentVersion:
         return DocumentVersion(

@@ -1,6 +1,7 @@
 """Uploads: a form is streamed to the store of originals and then registered, all or nothing.
 
-Three steps, as everywhere where bytes flow: a short transaction asks whether the caller may add;
+Three steps, as everywhere where bytes flow: a short transaction asks whether the caller may add
+and whether there is room;
 no transaction while the client sends, but for a short one before each file, which writes down what
 is about to be stored; one transaction registers everything that came.
 """
@@ -21,11 +22,12 @@ from muniment.library.errors import UploadTooLargeError
 from muniment.library.repository.documents import DocumentView
 from muniment.library.schemas.documents import UploadedDocuments
 from muniment.library.service.access import AttributeTypes
+from muniment.library.service.admission import Admission
 from muniment.library.service.form import ReceivedForm, UploadFormReader
 from muniment.library.service.intake import Intake
 from muniment.library.service.presentation import present_document
 from muniment.library.service.registration import Registration, register_all, require_editor
-from muniment.library.settings import UploadSettings
+from muniment.library.settings import TenantLimits, UploadSettings
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 ROUTE = "upload_documents"
@@ -48,15 +50,19 @@ class UploadService:
         self,
         transactions: Transactions,
         intake: Intake,
+        admission: Admission,
         idempotency: IdempotencyStore,
         settings: UploadSettings,
+        limits: TenantLimits,
         media_types: Sequence[str],
         attributes: AttributeTypes,
     ) -> None:
         self._transactions = transactions
         self._intake = intake
+        self._admission = admission
         self._idempotency = idempotency
         self._settings = settings
+        self._limits = limits
         self._media_types = tuple(sorted(media_types))
         self._attributes = attributes
 
@@ -72,10 +78,12 @@ class UploadService:
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
             await require_editor(session, principal, collection_id)
+            await self._admission.require_room(session, principal.tenant_id)
         if (body.announced_bytes or 0) > self._settings.max_request_bytes:
             raise UploadTooLargeError(
                 f"A request may have {self._settings.max_request_bytes} bytes at most."
             )
+        await self._admission.require_space(body.announced_bytes or 0)
         form = ReceivedForm()
         try:
             async with self._intake.deposit(scope) as deposit:
@@ -113,7 +121,9 @@ class UploadService:
     ) -> UploadedDocuments:
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
-            registered = await register_all(session, principal, collection_id, form.uploads())
+            registered = await register_all(
+                session, principal, collection_id, form.uploads(), self._limits
+            )
             uploaded = _describe(registered)
             if ticket is not None:
                 body = uploaded.model_dump_json(exclude_unset=True).encode()
