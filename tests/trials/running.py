@@ -17,7 +17,7 @@ from tests.trials.sites import Site
 
 SEED = int(os.environ.get("KILL_SEED") or secrets.randbelow(10**6))
 _LEAVE_S = 10.0
-_USUAL_START_S = 4.0
+_USUAL_START_S = 2.5
 _START_S = 120.0
 
 
@@ -47,7 +47,7 @@ class Trial:
         began = time.monotonic()
         await self.client.wait_until_served()
         took_s = time.monotonic() - began
-        self.limit_s += max(0.0, 3 * (took_s - _USUAL_START_S))
+        self.limit_s += max(0.0, 5 * (took_s - _USUAL_START_S))
         self.client.patience_s = self.limit_s
         say(f"a start takes {took_s:.1f} s, so a recovery may take {self.limit_s:.0f} s")
 
