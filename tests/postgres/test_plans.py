@@ -101,7 +101,7 @@ class TestProbe:
     ) -> None:
         probe = "select id, chunks from document limit 501"
         async with crowded.database.serving.begin(scope) as session:
-            await session.execute(OPENING, {"effort": "100"})
+            await session.execute(OPENING, {"effort": "100", "probes": "20"})
             found = await plan(session, probe)
             before = await rows_read(session)
             # The small collection's, or the rule's; and the one that the town has without a rule.
@@ -170,7 +170,7 @@ class TestReadsByKey:
         self, crowded: Town, check: str
     ) -> None:
         async with crowded.database.serving.begin(GRANTED) as session:
-            await session.execute(OPENING, {"effort": "100"})
+            await session.execute(OPENING, {"effort": "100", "probes": "20"})
             looks = []
             for number in (10, 100):
                 keys = text(

@@ -19,9 +19,10 @@ from muniment.ports.vectors import (
     Reach,
     VectorStore,
 )
-from muniment.retrieval.closeness import ClosenessSettings, CloserLook, WeighedWords
+from muniment.retrieval.closeness import CloserLook, WeighedWords
 from muniment.retrieval.fusion import Fusion
 from muniment.retrieval.schemas import SearchRequest, SearchResponse
+from muniment.retrieval.settings import ClosenessSettings
 from tests.support.database import TestDatabase
 from tests.support.searching import make_search, open_shelf
 from tests.support.shelf import Shelf

@@ -3,7 +3,34 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from muniment.index.search_settings import ArmSettings
-from muniment.retrieval.closeness import ClosenessSettings
+
+
+class ClosenessSettings(BaseModel):
+    """How far the closer look goes; the defaults are measured (docs/decisions/0014)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(
+        default=True, description="Whether hybrid searches look closely unless they say otherwise."
+    )
+    candidates: int = Field(
+        default=30, ge=2, le=200, description="How many of the best are compared word by word."
+    )
+    share: float = Field(
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description="Weight of the words' states among them; the rest is that of both arms.",
+    )
+    feedback_passages: int = Field(
+        default=3,
+        ge=0,
+        le=20,
+        description="How many of the best move the question's vector; 0 for none.",
+    )
+    feedback_share: float = Field(
+        default=0.8, ge=0.0, le=2.0, description="How far they move it, against its own length."
+    )
 
 
 class SearchSettings(BaseModel):
