@@ -66,7 +66,9 @@ async def crowded(town: Town) -> Town:
         )
     async with town.database.owner.connect() as owner:
         autocommit = await owner.execution_options(isolation_level="AUTOCOMMIT")
-        await autocommit.execute(text("vacuum analyze document, document_version, chunk, collection_grant"))
+        await autocommit.execute(
+            text("vacuum analyze document, document_version, chunk, collection_grant")
+        )
     return town
 
 
