@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fastapi import FastAPI
@@ -27,8 +28,8 @@ from muniment.library.service.uploads import UploadService
 from muniment.library.settings import EventSettings, TenantLimits, UploadSettings
 from muniment.postgres.prepared import PreparedReads
 from muniment.profiles.router import router as users
-from tests.library.arrange import Shelf
-from tests.support.app import make_authenticator, served
+from tests.library.arrange import Shelf, make_collection
+from tests.support.app import ClientMaker, make_authenticator, served
 from tests.support.database import SETTINGS, TestDatabase
 
 IDENTITY = IdentitySettings(attributes={"department": "str", "clearance": "int"})
@@ -106,3 +107,15 @@ async def app(
         local_issuer, migrated, FilesystemOriginals(originals_folder)
     ) as asgi:
         yield asgi
+
+
+@pytest.fixture
+def alice(client_of: ClientMaker) -> httpx2.AsyncClient:
+    """Somebody with attributes that access rules ask for."""
+    return client_of("alice", attributes={"department": "hr", "clearance": 3})
+
+
+@pytest.fixture
+async def collection(alice: httpx2.AsyncClient) -> str:
+    """An empty collection of hers."""
+    return await make_collection(alice)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import httpx2
-import pytest
 from sqlalchemy import text
 
 from muniment.ingestion.abandoned import sweep_abandoned
@@ -18,23 +17,11 @@ from tests.library.arrange import (
     Shelf,
     add,
     jobs_of,
-    make_collection,
     pending_in,
     send,
 )
-from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
 from tests.support.waiting import wait_until_somebody_waits
-
-
-@pytest.fixture
-def alice(client_of: ClientMaker) -> httpx2.AsyncClient:
-    return client_of("alice", attributes={"department": "hr", "clearance": 3})
-
-
-@pytest.fixture
-async def collection(alice: httpx2.AsyncClient) -> str:
-    return await make_collection(alice)
 
 
 class TestDeletedMeanwhile:

@@ -10,22 +10,11 @@ from tests.library.arrange import (
     UnreadBody,
     give,
     jobs_of,
-    make_collection,
     name_of,
     send,
 )
 from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
-
-
-@pytest.fixture
-def alice(client_of: ClientMaker) -> httpx2.AsyncClient:
-    return client_of("alice", attributes={"department": "hr", "clearance": 3})
-
-
-@pytest.fixture
-async def collection(alice: httpx2.AsyncClient) -> str:
-    return await make_collection(alice)
 
 
 class TestRefused:

@@ -21,16 +21,6 @@ from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
 
 
-@pytest.fixture
-def alice(client_of: ClientMaker) -> httpx2.AsyncClient:
-    return client_of("alice", attributes={"department": "hr", "clearance": 3})
-
-
-@pytest.fixture
-async def collection(alice: httpx2.AsyncClient) -> str:
-    return await make_collection(alice)
-
-
 class TestNewDocument:
     async def test_is_queued_and_described(
         self, alice: httpx2.AsyncClient, collection: str, database: TestDatabase

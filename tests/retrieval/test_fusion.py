@@ -1,4 +1,5 @@
 import random
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.ports.vectors import Candidate
-from muniment.retrieval.fusion import fuse
+from muniment.retrieval.fusion import Fusion, RankedChunk
 
 DOCUMENT = UUID(int=1)
 SCORES = st.floats(-1, 50, allow_nan=False) | st.none()
@@ -14,6 +15,10 @@ SCORES = st.floats(-1, 50, allow_nan=False) | st.none()
 
 def candidate(number: int, dense: float | None, lexical: float | None) -> Candidate:
     return Candidate(number, DOCUMENT, dense, lexical)
+
+
+def fuse(candidates: Sequence[Candidate], lexical_share: float) -> list[RankedChunk]:
+    return Fusion.of(candidates, lexical_share).ranked()
 
 
 class TestFuse:

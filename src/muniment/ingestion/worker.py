@@ -200,7 +200,7 @@ class Worker:
         while True:
             try:
                 await self._put_back(job, passing.name, wait)
-            except Exception as error:
+            except Exception as error:  # boundary: passed on unless it passes by itself
                 if find_operational_rule(error) is None or time.monotonic() > deadline:
                     raise
                 self._outage.note_failure(error)

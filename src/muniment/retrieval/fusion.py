@@ -52,13 +52,6 @@ class RankedChunk:
         return 1.0 / (1.0 + math.exp(-self.fused))
 
 
-def fuse(
-    candidates: Sequence[Candidate], lexical_share: float, best: int | None = None
-) -> list[RankedChunk]:
-    """Rank candidates, best first; equal ones in the order of their ids."""
-    return Fusion.of(candidates, lexical_share).ranked(best)
-
-
 @dataclass(frozen=True, slots=True)
 class Fusion:
     """All candidates of a question, compared with each other.

@@ -10,6 +10,7 @@ from muniment.identity.principal import Principal
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel, idf, query_weights
 from muniment.index.terms import tenant_salt
+from muniment.index.token_states import QuestionStates
 from muniment.index.word_counts import document_frequencies
 from muniment.library.errors import CollectionNotFoundError
 from muniment.library.policy import access_filter
@@ -91,21 +92,20 @@ class SearchService:
         grounds = await PassageRepository(session).survey(principal, request.collections)
         if grounds.collections < len(set(request.collections or ())):
             raise CollectionNotFoundError
+        store = self._store_of(session)
         vector = None if question is None else question.vector
-        is_close = question is not None and question.states is not None and self._is_close(request)
-        words = question.states.words if question and question.states and is_close else ()
+        states = self._states(request, question, store)
+        words = () if states is None else states.words
         understanding = await self._understand(session, principal, request.query, grounds, words)
         reach = _reach(principal, request)
         weights = zip(understanding.terms.ids, understanding.terms.weights, strict=True)
-        store = self._store_of(session)
         candidates = await store.candidates(
             CandidateQuery(request.mode, depth, vector, dict(weights)), reach
         )
         fusion = Fusion.of(candidates.items, understanding.lexical_share)
-        if question is not None and question.states is not None and words:
-            weighed = WeighedWords(question.states, understanding.words)
-            look = CloserLook(store, question.vector, weighed, self._settings.closely)
-            fusion = await look.at(fusion)
+        if states is not None and vector is not None:
+            weighed = WeighedWords(states, understanding.words)
+            fusion = await CloserLook(store, vector, weighed, self._settings.closely).at(fusion)
         return Ranking(
             chunks=fusion.ranked(best),
             candidates=len(candidates.items),
@@ -116,9 +116,14 @@ class SearchService:
             exhaustive=candidates.exhaustive,
         )
 
-    def _is_close(self, request: SearchRequest) -> bool:
+    def _states(
+        self, request: SearchRequest, question: QuestionEmbedding | None, store: VectorStore
+    ) -> QuestionStates | None:
+        """Give what a closer look compares; None where none is wanted, or none can be taken."""
         wanted = self._settings.closely.enabled if request.rerank is None else request.rerank
-        return wanted and request.mode == "hybrid"
+        if not wanted or request.mode != "hybrid" or not store.capabilities.close_looks:
+            return None
+        return None if question is None else question.states
 
     async def _understand(
         self,

@@ -8,18 +8,19 @@ import lzma
 import struct
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 from xml.parsers.expat import ExpatError
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field
 
 from muniment.adapters.parsers.canonical import read_bytes
 from muniment.adapters.parsers.xmlpart import XmlHandler, read_part
-from muniment.ports.parsing import ParseError
+from muniment.ports.parsing import ParsedDocument, ParseError
 
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
@@ -116,6 +117,26 @@ class Container:
             if self._left < 0 or inflated > max(_RATIO_FROM, packed * _MAX_RATIO):
                 raise _too_large()
             yield piece
+
+
+class ContainerParser(ABC):
+    """Reads one kind of container; what makes the kinds differ is their `read`."""
+
+    media_types: ClassVar[frozenset[str]]
+    revision: ClassVar[str]
+    kind: ClassVar[ContainerKind]
+
+    def __init__(self, settings: ContainerSettings) -> None:
+        self._settings = settings
+
+    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+        """Open the file and read it. Raises ParseError."""
+        with open_container(path, self._settings, self.kind) as container:
+            return self.read(container)
+
+    @abstractmethod
+    def read(self, container: Container) -> ParsedDocument:
+        """Read an open container. Raises ParseError."""
 
 
 def encrypted() -> ParseError:

@@ -6,14 +6,14 @@ refused (no entities, so no billion laughs and nothing fetched). There are no pa
 file does not hold them, and a wrong page is worse than none.
 """
 
-from pathlib import Path
+from typing_extensions import override
 
 from muniment.adapters.parsers.canonical import require_text
 from muniment.adapters.parsers.container import (
     Container,
     ContainerKind,
+    ContainerParser,
     ContainerSettings,
-    open_container,
 )
 from muniment.adapters.parsers.opc import main_part, title_of
 from muniment.adapters.parsers.wordml import BodyReader, StylesReader
@@ -23,21 +23,19 @@ from muniment.ports.parsing import ParsedDocument
 _KIND = ContainerKind("a Word document", ".docx", old_ending=".doc")
 
 
-class DocxParser:
+class DocxParser(ContainerParser):
     """Reads Word documents (.docx)."""
 
     media_types = frozenset(
         {"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}
     )
     revision = "docx-1"
+    kind = _KIND
 
-    def __init__(self, settings: ContainerSettings) -> None:
-        self._settings = settings
-
-    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+    @override
+    def read(self, container: Container) -> ParsedDocument:
         """Read a Word document. Raises ParseError."""
-        with open_container(path, self._settings, _KIND) as container:
-            return _read(container)
+        return _read(container)
 
 
 def _read(container: Container) -> ParsedDocument:

@@ -7,7 +7,6 @@ heading of its own takes that of the table of contents. A book has no pages that
 import posixpath
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote
 
 from typing_extensions import override
@@ -16,8 +15,8 @@ from muniment.adapters.parsers.canonical import decode, require_text, settle
 from muniment.adapters.parsers.container import (
     Container,
     ContainerKind,
+    ContainerParser,
     ContainerSettings,
-    open_container,
 )
 from muniment.adapters.parsers.html import read_xhtml, visible_source
 from muniment.adapters.parsers.xmlpart import XmlHandler
@@ -130,19 +129,17 @@ class _ContentsReader(HTMLParser):
             self.names.setdefault(resolve(self._folder, target), words)
 
 
-class EpubParser:
+class EpubParser(ContainerParser):
     """Reads e-books (.epub) without copy protection."""
 
     media_types = frozenset({"application/epub+zip"})
     revision = "epub-1"
+    kind = _KIND
 
-    def __init__(self, settings: ContainerSettings) -> None:
-        self._settings = settings
-
-    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+    @override
+    def read(self, container: Container) -> ParsedDocument:
         """Read an e-book. Raises ParseError."""
-        with open_container(path, self._settings, _KIND) as container:
-            return _read(container)
+        return _read(container)
 
 
 def resolve(folder: str, reference: str) -> str:

@@ -4,15 +4,15 @@ Our own reader, because kreuzberg 4.10 drops words of tables that have a style o
 numbers are not in the file.
 """
 
-from pathlib import Path
+from typing_extensions import override
 
 from muniment.adapters.parsers.canonical import require_text
 from muniment.adapters.parsers.container import (
     Container,
     ContainerKind,
+    ContainerParser,
     ContainerSettings,
     encrypted,
-    open_container,
 )
 from muniment.adapters.parsers.odfml import ManifestReader, OdfBodyReader
 from muniment.adapters.parsers.opc import TitleReader
@@ -22,19 +22,17 @@ from muniment.ports.parsing import ParsedDocument
 _KIND = ContainerKind("an OpenDocument text", ".odt")
 
 
-class OdtParser:
+class OdtParser(ContainerParser):
     """Reads OpenDocument texts (.odt)."""
 
     media_types = frozenset({"application/vnd.oasis.opendocument.text"})
     revision = "odt-1"
+    kind = _KIND
 
-    def __init__(self, settings: ContainerSettings) -> None:
-        self._settings = settings
-
-    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+    @override
+    def read(self, container: Container) -> ParsedDocument:
         """Read an OpenDocument text. Raises ParseError."""
-        with open_container(path, self._settings, _KIND) as container:
-            return _read(container)
+        return _read(container)
 
 
 def _read(container: Container) -> ParsedDocument:

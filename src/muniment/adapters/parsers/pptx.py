@@ -7,14 +7,15 @@ reader, because kreuzberg 4.10 reads hidden slides and puts notes before the sli
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+
+from typing_extensions import override
 
 from muniment.adapters.parsers.canonical import require_text
 from muniment.adapters.parsers.container import (
     Container,
     ContainerKind,
+    ContainerParser,
     ContainerSettings,
-    open_container,
 )
 from muniment.adapters.parsers.flow import Break, TextFlow
 from muniment.adapters.parsers.opc import (
@@ -31,21 +32,19 @@ _KIND = ContainerKind("a presentation", ".pptx", old_ending=".ppt")
 _NO_TITLE = frozenset({"powerpoint presentation", "powerpoint-präsentation", "presentation"})
 
 
-class PptxParser:
+class PptxParser(ContainerParser):
     """Reads presentations (.pptx)."""
 
     media_types = frozenset(
         {"application/vnd.openxmlformats-officedocument.presentationml.presentation"}
     )
     revision = "pptx-1"
+    kind = _KIND
 
-    def __init__(self, settings: ContainerSettings) -> None:
-        self._settings = settings
-
-    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+    @override
+    def read(self, container: Container) -> ParsedDocument:
         """Read a presentation. Raises ParseError."""
-        with open_container(path, self._settings, _KIND) as container:
-            return _read(container)
+        return _read(container)
 
 
 def _read(container: Container) -> ParsedDocument:

@@ -6,15 +6,15 @@ filter hides rows too, and whether for a reason nobody can tell. Our own reader,
 4.10 reads hidden sheets, and gives rows without the names of their columns.
 """
 
-from pathlib import Path
+from typing_extensions import override
 
 from muniment.adapters.parsers.canonical import require_text
 from muniment.adapters.parsers.cellformats import StylesReader
 from muniment.adapters.parsers.container import (
     Container,
     ContainerKind,
+    ContainerParser,
     ContainerSettings,
-    open_container,
 )
 from muniment.adapters.parsers.flow import TextFlow
 from muniment.adapters.parsers.opc import main_part, relationships_of, title_of
@@ -31,19 +31,17 @@ from muniment.ports.parsing import ParsedDocument, ParseError
 _KIND = ContainerKind("a spreadsheet", ".xlsx", old_ending=".xls")
 
 
-class XlsxParser:
+class XlsxParser(ContainerParser):
     """Reads spreadsheets (.xlsx)."""
 
     media_types = frozenset({"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"})
     revision = "xlsx-1"
+    kind = _KIND
 
-    def __init__(self, settings: ContainerSettings) -> None:
-        self._settings = settings
-
-    def parse(self, path: Path, _media_type: str, /) -> ParsedDocument:
+    @override
+    def read(self, container: Container) -> ParsedDocument:
         """Read a spreadsheet. Raises ParseError."""
-        with open_container(path, self._settings, _KIND) as container:
-            return _read(container)
+        return _read(container)
 
 
 def _read(container: Container) -> ParsedDocument:
