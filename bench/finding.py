@@ -28,7 +28,7 @@ _DENSE: tuple[Arm, ...] = ("dense",)
 _DEPTH = 100
 _NOISE = 1e-6
 
-_WAYS = {"": ArmSettings(), ", by index": ArmSettings(exact_documents=0)}
+_WAYS = {"": ArmSettings(), ", by index": ArmSettings(exact_documents=0, exact_vectors=0)}
 """As the product searches, and as if every wall were wide."""
 
 

@@ -15,6 +15,7 @@ from muniment.index.search_statements import (
     OPENING,
     CandidateStatements,
     checked,
+    exceeds,
     permitted_chunks,
     probe,
     tail,
@@ -24,13 +25,15 @@ from muniment.index.word_search import BLOCKS
 from muniment.library.policy import access_filter
 from muniment.ports.vectors import CandidateQuery, Candidates, Mode, Reach
 from muniment.postgres.unit_of_work import Scope
-from tests.support.searching import WIDE, engine_of
+from tests.support.searching import BETWEEN, WIDE, engine_of
 from tests.support.shelf import Shelf
 
 Checking = Callable[[int, ColumnElement[bool]], Select[int, float]]
 
 MODES: tuple[Mode, ...] = ("hybrid", "lexical", "dense")
-PATHS = pytest.mark.parametrize("arms", [ArmSettings(), WIDE], ids=["narrow", "wide"])
+PATHS = pytest.mark.parametrize(
+    "arms", [ArmSettings(), BETWEEN, WIDE], ids=["narrow", "between", "wide"]
+)
 
 
 def reach_of(principal: Principal) -> Reach:
@@ -203,6 +206,19 @@ async def crowd(shelf: Shelf) -> Crowd:
     return Crowd(shelf, await shelf.principal("reader", groups=["/few"]))
 
 
+async def times_asked(shelf: Shelf) -> int:
+    """Count the scans of the vector index so far."""
+    counted = text(
+        "select idx_scan from pg_stat_all_indexes where indexrelname = :name"
+        " and pg_stat_clear_snapshot() is not null"
+    )
+    async with shelf.database.serving.begin(None) as session:
+        await session.execute(text("select pg_stat_force_next_flush()"))
+    async with shelf.database.owner.connect() as connection:
+        values = {"name": f"chunk_vector_space_{shelf.space.id}"}
+        return int((await connection.execute(counted, values)).scalar_one())
+
+
 def vector_text(query: CandidateQuery) -> str:
     assert query.vector is not None
     return str(query.vector.tolist())
@@ -224,6 +240,26 @@ async def plan_of(crowd: Crowd, statement: ClauseElement, values: Mapping[str, o
         return "\n".join(rows.scalars())
 
 
+class TestWidthOfVectors:
+    @pytest.mark.parametrize(("most", "rows"), [(0, 1), (3, 1), (4, 0)])
+    async def test_is_counted_in_permitted_chunks(self, crowd: Crowd, most: int, rows: int) -> None:
+        reader = crowd.reader
+        scope = Scope(reader.tenant_id, reader.names)
+        async with crowd.shelf.database.serving.begin(scope) as session:
+            found = await session.execute(exceeds(most, reachable(reach_of(reader))))
+        assert len(found.all()) == rows
+
+    @pytest.mark.parametrize(("most", "by_index"), [(4, 0), (3, 1)])
+    async def test_vectors_are_compared_or_looked_up(
+        self, crowd: Crowd, most: int, by_index: int
+    ) -> None:
+        arms = ArmSettings(exact_documents=0, exact_vectors=most)
+        before = await times_asked(crowd.shelf)
+        found = await ask(crowd.shelf, crowd.reader, "word", "dense", arms)
+        assert len(found.items) == 4
+        assert await times_asked(crowd.shelf) - before == by_index
+
+
 class TestPlans:
     async def test_the_probe_goes_through_indexes(self, crowd: Crowd) -> None:
         condition = reachable(reach_of(crowd.reader))
@@ -232,6 +268,20 @@ class TestPlans:
         assert "document_acl_idx" in plan
         assert plan.count("Bitmap Index Scan on document_") == 3
         assert "Seq Scan on document" not in plan
+
+    async def test_counting_chunks_goes_through_indexes_as_well(self, crowd: Crowd) -> None:
+        plan = await plan_of(crowd, exceeds(12_000, reachable(reach_of(crowd.reader))), {})
+        assert plan.startswith("Limit")
+        assert "document_acl_idx" in plan
+        assert "Seq Scan on document" not in plan
+
+    async def test_comparing_all_vectors_goes_through_the_documents(self, crowd: Crowd) -> None:
+        statements = CandidateStatements(crowd.shelf.space)
+        values = {"vector": vector_text(await question(crowd.shelf, "word"))}
+        condition = reachable(reach_of(crowd.reader))
+        plan = await plan_of(crowd, statements.nearest_exactly(100, condition), values)
+        assert "chunk_vector_document_id_idx" in plan
+        assert f"chunk_vector_space_{crowd.shelf.space.id}" not in plan
 
     async def test_the_wide_search_goes_through_the_vector_index_and_keys(
         self, crowd: Crowd

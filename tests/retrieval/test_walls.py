@@ -15,7 +15,7 @@ from muniment.library.policy import access_filter
 from muniment.ports.access import AttributeValue, Walls, evaluate
 from muniment.ports.vectors import Mode
 from muniment.retrieval.schemas import SearchRequest, SearchResponse
-from tests.support.searching import WIDE, make_search
+from tests.support.searching import BETWEEN, WIDE, make_search
 from tests.support.shelf import Placed, Shelf
 
 MODES: tuple[Mode, ...] = ("hybrid", "lexical", "dense")
@@ -104,7 +104,11 @@ async def test_what_is_found_is_what_the_oracle_allows(
     rng = random.Random(seed)
     guarded = await fill(shelf, rng)
     await shelf.fold(folded)
-    paths = {"narrow": make_search(shelf), "wide": make_search(shelf, WIDE)}
+    paths = {
+        "narrow": make_search(shelf),
+        "between": make_search(shelf, BETWEEN),
+        "wide": make_search(shelf, WIDE),
+    }
     seen_some = 0
     for _ in range(15):
         principal = await random_principal(shelf, rng)
@@ -128,6 +132,8 @@ EXACT: tuple[tuple[ArmSettings | None, Mode], ...] = (
     (None, "lexical"),
     (None, "dense"),
     (WIDE, "lexical"),
+    (BETWEEN, "hybrid"),
+    (BETWEEN, "dense"),
 )
 
 

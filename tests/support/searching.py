@@ -28,8 +28,11 @@ from tests.support.app import make_authenticator, served
 from tests.support.database import SETTINGS, TestDatabase
 from tests.support.shelf import Shelf, make_shelf
 
-WIDE = ArmSettings(exact_documents=0)
+WIDE = ArmSettings(exact_documents=0, exact_vectors=0)
 """Everything goes through the approximate index, however little there is."""
+
+BETWEEN = ArmSettings(exact_documents=0)
+"""Vectors are compared one by one, words go through the postings."""
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from muniment.index.lexical import SparseTerms
 from muniment.index.reach import reach_shape, reach_values, reachable
 from muniment.index.repository import halfvec_text
 from muniment.index.search_settings import ArmSettings
-from muniment.index.search_statements import OPENING, CandidateStatements, probe
+from muniment.index.search_statements import OPENING, CandidateStatements, exceeds, probe
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.sparsevec import sparsevec_text
 from muniment.index.word_search import best_by_words
@@ -30,7 +30,15 @@ from muniment.ports.vectors import (
     Reach,
     VectorStore,
 )
-from muniment.postgres.fixed import FixedStatements, Places, Runnable, Value, in_places, keyed
+from muniment.postgres.fixed import (
+    FixedStatements,
+    Places,
+    Rows,
+    Runnable,
+    Value,
+    in_places,
+    keyed,
+)
 
 _STATEMENTS = FixedStatements()
 _HEADER_BYTES = 4
@@ -118,14 +126,19 @@ class PgVectorStore(VectorStore):
         reach: Reach,
         values: Mapping[str, Value],
     ) -> list[int]:
-        """Give the nearest permitted chunks: as the index finds them, else by looking at all."""
+        """Give the nearest permitted chunks, by looking at all of them where that is cheaper.
+
+        An index that finds too few has run dry; then, too, all are looked at.
+        """
         statements = CandidateStatements(self._space)
         form = (self._space, query.depth, reach_shape(reach))
-        approximate = _STATEMENTS.of(
-            keyed("nearest", *form),
-            lambda: statements.nearest(query.depth, reachable(reach, Places())),
-        )
-        rows = await approximate.run(connection, values)
+        rows: Rows = ()
+        if await self._exceeds(reach).run(connection, values):
+            approximate = _STATEMENTS.of(
+                keyed("nearest", *form),
+                lambda: statements.nearest(query.depth, reachable(reach, Places())),
+            )
+            rows = await approximate.run(connection, values)
         if len(rows) < query.depth:
             exact = _STATEMENTS.of(
                 keyed("nearest exactly", *form),
@@ -133,6 +146,13 @@ class PgVectorStore(VectorStore):
             )
             rows = await exact.run(connection, values)
         return [int(row[0]) for row in rows]
+
+    def _exceeds(self, reach: Reach) -> Runnable:
+        most = self._settings.exact_vectors
+        return _STATEMENTS.of(
+            keyed("exceeds", most, reach_shape(reach)),
+            lambda: exceeds(most, reachable(reach, Places())),
+        )
 
     def _probe(self, reach: Reach) -> Runnable:
         limit = self._settings.exact_documents + 1

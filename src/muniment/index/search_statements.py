@@ -68,6 +68,13 @@ def probe(reachable: ColumnElement[bool], limit: int) -> Select[UUID, int]:
     return wanted.limit(_literal(limit))
 
 
+def exceeds(chunks: int, reachable: ColumnElement[bool]) -> Select[int]:
+    """Select one row if more than so many chunks are permitted, and stop counting there."""
+    running = func.sum(Document.chunks, type_=Integer()).over(rows=(None, 0))
+    counted = select(running.label("chunks")).where(reachable).subquery("counted")
+    return select(_literal(1)).where(counted.c.chunks > _literal(chunks)).limit(_literal(1))
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateStatements:
     """Makes the statements that find candidates in one embedding space."""
@@ -101,7 +108,7 @@ class CandidateStatements:
         return self._nearest(depth, reachable)
 
     def nearest_exactly(self, depth: int, reachable: ColumnElement[bool]) -> Select[int]:
-        """Compare every permitted vector, for when the index has run dry."""
+        """Compare every permitted vector: where they are few, or when the index has run dry."""
         return self._nearest_of(_ids_of(reachable), depth)
 
     @property

@@ -14,6 +14,9 @@ from muniment.ports.embedding import EmbedderIdentity
 _MAX_DIMENSION = 4000
 """What an index of pgvector takes of half-precision vectors."""
 
+_HNSW = "m = 24, ef_construction = 128"
+"""Half again as many neighbours as pgvector's own choice: searches cost the same and find more."""
+
 _FEWEST_LISTS, _MOST_LISTS = 20, 1000
 _VECTORS_OF_LIST = 1000
 
@@ -90,7 +93,7 @@ async def _has_index(connection: AsyncConnection, name: str, kind: IndexKind) ->
 async def _build_index(
     connection: AsyncConnection, space: EmbeddingSpaceRef, name: str, kind: IndexKind
 ) -> None:
-    options = "m = 16, ef_construction = 64"
+    options = _HNSW
     if kind == "ivfflat":
         options = f"lists = {await _lists(connection, space)}"
     building = f"{name}_new"
