@@ -1,4 +1,4 @@
-"""Measures the product on this machine: `python -m bench [--only PART]… [--quick] [--large]`.
+"""Measures the product on this machine: `python -m bench [--only PART]… [--quick | --large]`.
 
 Every figure stands beside a floor that was measured in the same run, because on a shared machine
 only their ratio means something. CPU per operation is the steadiest of all.
@@ -33,6 +33,7 @@ class Bench:
     folder: Path
     quick: bool
     large: bool
+    huge: bool
     stack: AsyncExitStack
     products: dict[str, ProductProcess] = field(default_factory=dict)
 
@@ -51,7 +52,7 @@ class Bench:
     async def search(self) -> Sequence[Figure]:
         """Measure search behind walls."""
         product = await self.product("hashing")
-        return await measure_searching(product, quick=self.quick, large=self.large)
+        return await measure_searching(product, quick=self.quick, large=self.large, huge=self.huge)
 
     async def ingest(self) -> Sequence[Figure]:
         """Measure ingestion."""
@@ -93,12 +94,12 @@ PARTS: Mapping[str, Part] = {
 }
 
 
-async def measure(names: Sequence[str], *, quick: bool, large: bool) -> list[Figure]:
+async def measure(names: Sequence[str], *, quick: bool, large: bool, huge: bool) -> list[Figure]:
     """Measure the named parts one after another."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as folder:
         async with AsyncExitStack() as stack:
-            bench = Bench(Path(folder), quick, large, stack)
+            bench = Bench(Path(folder), quick, large, huge, stack)
             for name in names:
                 print(f"measuring {name} …", file=sys.stderr)
                 figures += await PARTS[name](bench)
@@ -111,10 +112,13 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS, help="may be given again")
     parser.add_argument("--quick", action="store_true", help="less of everything, and rougher")
     parser.add_argument("--large", action="store_true", help="search 100,000 chunks as well")
+    parser.add_argument("--huge", action="store_true", help="and a million, for most of an hour")
     parser.add_argument("--json", action="store_true", dest="as_json")
     options = parser.parse_args()
     names = options.only or list(PARTS)
-    figures = uvloop.run(measure(names, quick=options.quick, large=options.large))
+    figures = uvloop.run(
+        measure(names, quick=options.quick, large=options.large, huge=options.huge)
+    )
     if options.as_json:
         print(json.dumps([figure.as_json() for figure in figures], indent=2))
     else:

@@ -23,7 +23,7 @@ from muniment.postgres.engine import create_engine
 from muniment.postgres.settings import DatabaseSettings
 from muniment.postgres.unit_of_work import Scope, Transactions
 
-_KINDS: tuple[IndexKind, ...] = ("hnsw", "ivfflat")
+KINDS: tuple[IndexKind, ...] = ("hnsw", "ivfflat")
 _DENSE: tuple[Arm, ...] = ("dense",)
 _DEPTH = 100
 _NOISE = 1e-6
@@ -33,24 +33,30 @@ _WAYS = {"": ArmSettings(), ", by index": ArmSettings(exact_documents=0, exact_v
 
 
 async def measure_found(
-    urls: EmbeddedUrls, corpus: Corpus, questions: Sequence[str], size: int
+    urls: EmbeddedUrls,
+    corpus: Corpus,
+    questions: Sequence[str],
+    size: int,
+    kinds: Sequence[IndexKind],
 ) -> list[Figure]:
-    """Ask as the serving role, behind row-level security: both arms, both kinds of index."""
+    """Ask as the serving role, behind row-level security: both arms, some kinds of index."""
     engine = create_engine(urls.serving, DatabaseSettings(), application="bench")
     try:
         transactions = Transactions(engine)
         figures = []
-        for kind in _KINDS:
-            await use_index(corpus, urls, kind)
+        for kind in kinds:
+            if len(kinds) > 1:
+                await use_index(corpus, urls, kind)
             for name, share in SHARES.items():
                 asked = _Asked(transactions, corpus, corpus.callers[name], questions)
-                for arm, way in product(ARMS if kind == "hnsw" else _DENSE, _WAYS):
+                for arm, way in product(ARMS if kind == kinds[0] else _DENSE, _WAYS):
                     found = await asked.recall(arm, _WAYS[way])
                     title = f"{arm}, {share:.1%} of {size:,}{way}"
                     title += f" ({kind})" if arm == "dense" else ""
                     budget = None if way else Budget(ENOUGH, at_least=True)
                     figures.append(Figure("recall@10", title, found, "", budget=budget))
-        await use_index(corpus, urls, "hnsw")
+        if kinds[-1] != kinds[0]:
+            await use_index(corpus, urls, kinds[0])
         return figures
     finally:
         await engine.dispose()

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import asyncpg
 
 from bench.accounting import counting, cpu_s
-from bench.corpus import SHARES, Caller, Corpus, grow, write_corpus
+from bench.corpus import SHARES, Caller, Corpus, grow, multiply_corpus, write_corpus
 from bench.figures import Budget, Figure
-from bench.finding import measure_found
+from bench.finding import KINDS, measure_found
 from bench.load import send_load, write_request
+from bench.multiplying import COPIES
 from bench.texts import Writer
 from muniment.adapters.embedders.hashing import HashingEmbedder, HashingSettings
 from muniment.index.lexical import LexicalModel, query_weights
@@ -114,10 +115,10 @@ class BareStatements:
 
 
 async def measure_searching(
-    product: ProductProcess, *, quick: bool, large: bool
+    product: ProductProcess, *, quick: bool, large: bool, huge: bool
 ) -> Sequence[Figure]:
     """Write the corpus, then search as each caller both ways; let it grow tenfold and repeat."""
-    sizes = [2_000] if quick else [10_000, 100_000] if large else [10_000]
+    sizes = [2_000] if quick else [10_000, 100_000] if large or huge else [10_000]
     writer = Writer(13)
     questions = [writer.about(writer.topic(), 8) for _ in range(_QUESTIONS)]
     figures: list[Figure] = []
@@ -127,9 +128,14 @@ async def measure_searching(
             await grow(corpus, urls, before, size)
             bench = _Bench(product, urls, corpus, questions, 2 if quick else 8)
             figures += await bench.measure(size)
-            figures += await measure_found(urls, corpus, questions, size)
+            figures += await measure_found(urls, corpus, questions, size, KINDS)
             before = size
-    return [*figures, *_flatness(figures)] if large else figures
+        if huge:
+            await multiply_corpus(corpus, urls)
+            size = before * COPIES
+            figures += await _Bench(product, urls, corpus, questions, 2).measure(size)
+            figures += await measure_found(urls, corpus, questions, size, ("ivfflat",))
+    return [*figures, *_flatness(figures)] if len(sizes) > 1 else figures
 
 
 @dataclass(frozen=True, slots=True)
