@@ -53,7 +53,7 @@ class TestEnsureSpace:
 
         definition = (await indexes(database))[f"chunk_vector_space_{space}"]
         assert "USING hnsw (((embedding)::halfvec(4)) halfvec_ip_ops)" in definition
-        assert "WITH (m='16', ef_construction='64')" in definition
+        assert "WITH (m='24', ef_construction='128')" in definition
         assert definition.endswith(f"WHERE (space = {space})")
 
     async def test_again_gives_the_same_one_and_builds_nothing(

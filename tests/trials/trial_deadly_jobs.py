@@ -9,17 +9,17 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from tests.ingestion.deadly_worker import POISON, Orders
 from tests.support.callers import CallerSpec
 from tests.support.database import TestDatabase
 from tests.support.whole_product import whole_product
+from tests.trials.deadly_worker import POISON, Orders
 
-PROGRAM = "tests.ingestion.deadly_worker"
+PROGRAM = "tests.trials.deadly_worker"
 ROOT = Path(__file__).parents[2]
 GOOD = ("anchor.txt", "ballast.txt", "cable.txt", "derrick.txt")
 BAD = "poison.txt"
 MOST_STARTS = 6
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.timeout(300)
 
 
 async def work_until_empty(database: TestDatabase, folder: Path) -> list[int]:

@@ -24,7 +24,7 @@ GREETING = re.compile(r"Muniment answers at (http://127\.0\.0\.1:\d+)")
 ROLES = {"URL": "app", "OWNER_URL": "own", "WORKER_URL": "Job-1"}
 PATIENCE_S = 40.0
 AWAY = "The database cannot be reached at the moment."
-pytestmark = [pytest.mark.xdist_group("kill"), pytest.mark.slow]
+pytestmark = pytest.mark.timeout(300)
 
 
 async def execute(address: str, *statements: str) -> None:
