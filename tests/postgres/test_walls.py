@@ -128,9 +128,15 @@ class TestGrants:
 
     @pytest.mark.parametrize(
         ("role", "expected"),
-        [(SERVING, {"muniment_erase_account", "muniment_sign_in"}), (WORKER, set())],
+        [
+            (
+                SERVING,
+                {"muniment_document_walls", "muniment_erase_account", "muniment_sign_in"},
+            ),
+            (WORKER, set()),
+        ],
     )
-    async def test_of_functions_are_the_two_that_requests_call(
+    async def test_of_functions_are_those_that_requests_call(
         self, database: TestDatabase, role: str, expected: set[str]
     ) -> None:
         async with database.owner.connect() as owner:
