@@ -131,7 +131,12 @@ class TestGrants:
         [
             (
                 SERVING,
-                {"muniment_document_walls", "muniment_erase_account", "muniment_sign_in"},
+                {
+                    "muniment_count_documents",
+                    "muniment_document_walls",
+                    "muniment_erase_account",
+                    "muniment_sign_in",
+                },
             ),
             (WORKER, set()),
         ],

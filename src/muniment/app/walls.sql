@@ -80,8 +80,10 @@ create policy in_collection on document as restrictive to {serving}
     using (true) with check (exists (select from collection c where c.id = collection_id));
 create policy job on document to {worker} using (tenant_id = {tenant});
 
--- For auditors: who may see a document of the tenant, without its name or a word of it.
+-- For auditors: who may see a document of the tenant, without its name or a word of it, and how many
+-- documents there are, from which a search takes those that its caller may see.
 grant execute on function muniment_document_walls(uuid) to {serving};
+grant execute on function muniment_count_documents(uuid[]) to {serving};
 
 -- Whatever holds text asks the document again, and through the document's own policy.
 alter table document_version enable row level security;

@@ -30,7 +30,26 @@ end
 $$
 """
 
-FUNCTIONS = {"muniment_document_walls(uuid)": DOCUMENT_WALLS}
+# How much there is to be found, whoever may find it: in some collections, or in all of a tenant.
+COUNT_DOCUMENTS = """
+create function muniment_count_documents(p_collections uuid[])
+returns table (documents bigint, chunks bigint)
+language plpgsql stable
+security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    return query
+    select count(*), coalesce(sum(d.chunks), 0)::bigint from document d
+    where d.tenant_id = nullif(current_setting('muniment.tenant', true), '')::int
+        and d.deleted_at is null and d.ready_version is not null
+        and (p_collections is null or d.collection_id = any (p_collections));
+end
+$$
+"""
+
+FUNCTIONS = {
+    "muniment_document_walls(uuid)": DOCUMENT_WALLS,
+    "muniment_count_documents(uuid[])": COUNT_DOCUMENTS,
+}
 
 
 def upgrade() -> None:
