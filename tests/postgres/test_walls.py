@@ -138,10 +138,10 @@ class TestGrants:
                     "muniment_sign_in",
                 },
             ),
-            (WORKER, set()),
+            (WORKER, {"muniment_index_orphans", "muniment_stray_keys"}),
         ],
     )
-    async def test_of_functions_are_those_that_requests_call(
+    async def test_of_functions_are_those_that_each_calls(
         self, database: TestDatabase, role: str, expected: set[str]
     ) -> None:
         async with database.owner.connect() as owner:

@@ -187,7 +187,11 @@ class DocumentVersion(Base):
     """
 
     __tablename__ = "document_version"
-    __table_args__ = (ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),
+        # For the scan that looks up which files no row speaks of (ingestion/orphans.py).
+        Index("document_version_original_key_idx", "original_key"),
+    )
 
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
