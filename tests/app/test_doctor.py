@@ -1,3 +1,4 @@
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -126,3 +127,21 @@ class TestDoctor:
 
 def database_name(address: SecretStr) -> str:
     return address.get_secret_value().rpartition("/")[2].partition("?")[0]
+
+
+class TestOrphans:
+    async def test_are_told_and_mended_where_that_is_asked_for(
+        self, database: TestDatabase, tmp_path: Path
+    ) -> None:
+        settings = settings_of(database.urls, tmp_path)
+        stray = tmp_path / "originals" / "ab" / ("ab" * 16)
+        stray.parent.mkdir(parents=True)
+        stray.write_bytes(b"nobody knows me")
+        assert "files and rows" not in await wrong_things(settings)
+        os.utime(stray, (0, 0))
+        found = (await wrong_things(settings))["files and rows"]
+        assert found.problem == "There are stored files that no row speaks of: 1."
+        assert "Does this folder belong to this database?" in f"{found.hint}"
+        told = [finding async for finding in examine(settings, mend=True)]
+        assert [each.problem for each in told if each.subject == "files and rows"] == [None]
+        assert not stray.exists()

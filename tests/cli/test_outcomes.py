@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from muniment.cli.outcomes import Report, progress_bar, tell
+from muniment.cli.outcomes import Report, tell
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 
@@ -59,11 +59,3 @@ class TestTell:
         assert skipped == "- photo.raw: skipped, its kind is not read"
         assert failed.startswith("✗ bad�[2J[red].pdf: it is very ")
         assert failed.endswith("long")
-
-
-class TestProgressBar:
-    def test_is_not_shown_where_nobody_looks(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with progress_bar() as progress:
-            progress.update(progress.add_task("documents", total=3), completed=2)
-        captured = capsys.readouterr()
-        assert captured.out + captured.err == ""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -108,3 +109,14 @@ class OriginalsContract:
     async def test_knows_no_key_that_it_did_not_give(self, originals: Originals, key: str) -> None:
         with pytest.raises(OriginalMissingError):
             await read_all(originals, key)
+
+    async def test_lists_what_was_stored_and_tells_what_is_missing(
+        self, originals: Originals
+    ) -> None:
+        keys = {originals.new_key() for _ in range(5)}
+        for key in keys:
+            await originals.put(key, stream(b"content"), max_bytes=10)
+        unknown = originals.new_key()
+        assert await originals.missing([*keys, unknown]) == {unknown}
+        listed = [key async for some in originals.list_keys(timedelta(hours=-1)) for key in some]
+        assert sorted(listed) == sorted(keys)

@@ -53,6 +53,14 @@ class TestKeepDoing:
         assert broom.used == 1
         doing.cancel()
 
+    async def test_one_that_reads_everything_waits_before_it_begins(self) -> None:
+        broom = Broom()
+        later = Chore("scan", timedelta(hours=1), broom.sweep, at_once=False)
+        doing = asyncio.create_task(keep_doing(later, Outage()))
+        await asyncio.sleep(0.02)
+        assert broom.used == 0
+        doing.cancel()
+
     async def test_a_failure_is_logged_and_the_chore_is_tried_again(self) -> None:
         broom = Broom(breaks=2)
         with capture_logs() as log:

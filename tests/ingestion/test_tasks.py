@@ -9,7 +9,8 @@ from muniment.index.models import Chunk
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
-from muniment.ingestion.repository import IngestionRepository, VersionToIngest
+from muniment.ingestion.reporting import BEGINNING
+from muniment.ingestion.repository import IngestionRepository, StageOfWork
 from muniment.ingestion.settings import IngestionSettings
 from muniment.ingestion.tasks import IngestDocument
 from muniment.ingestion.worker import JobKind, Worker
@@ -222,13 +223,13 @@ class TestFence:
 
         async with database.worker.begin(Scope(library.tenant_id)) as session:
             repository = IngestionRepository(session)
-            assert await repository.begin(document_id, 1, 0.05) is None
-            version = VersionToIngest(document_id, 1, "leave.txt", media_type, "", None)
-            await repository.show_progress(version, 0.5)
+            assert await repository.begin(stale, BEGINNING) is None
+            await repository.show_stage(stale, StageOfWork("embedding", 0.5, 1, 2, 3.0))
 
         after = await library.document(document_id)
         assert after is not None
         assert (after.status, after.progress) == (before.status, before.progress)
+        assert (after.stage, after.chunks_done) == (before.stage, before.chunks_done)
         assert stale.attempt == 1
 
     async def test_job_that_ended_its_worker_three_times_is_parked(

@@ -103,6 +103,9 @@ BODIES: Mapping[str, Callable[[Stage], Sent]] = {
         "files": {"file": ("other.txt", b"Something else.")}
     },
     "PATCH /api/v1/documents/{document_id}": lambda _: {"json": {"metadata": {"year": 2026}}},
+    "GET /api/v1/documents/{document_id}/access/explanation": lambda _: {
+        "params": {"user": f"{ISSUER}|rene", "group": "/staff"}
+    },
     "PUT /api/v1/documents/{document_id}/access": lambda _: {"json": {"rule": STAFF_ONLY}},
 }
 

@@ -364,4 +364,5 @@ class TestEvents:
             response = await alice.get(f"{COLLECTIONS}/{collection}/events")
         assert response.text.count('"status":"ready"') == 2
         again = await alice.get(f"{COLLECTIONS}/{collection}/events")
-        assert again.text == ""
+        assert again.text.startswith("event: collection\ndata: ")
+        assert again.text.count("event: ") == 1

@@ -11,20 +11,31 @@ import pytest
 from sqlalchemy import text
 
 from muniment.identity.principal import Principal
+from muniment.library.access_rules import AccessRule
 from muniment.library.router.contents import prefers_plain_text, render_events
-from muniment.library.schemas.documents import ProgressRead
-from muniment.library.service.progress import Changes, ProgressService
+from muniment.library.schemas.documents import CollectionProgressRead, PaceRead, ProgressRead
+from muniment.library.service.progress import Changes, ProgressService, State
 from muniment.library.settings import EventSettings
 from tests.library.walls import write_document
 from tests.support.database import TestDatabase
 from tests.support.fixed_clock import FixedClock
 from tests.support.fragile_transactions import FragileTransactions
-from tests.support.wall_rows import add_library
+from tests.support.wall_rows import Library, add_grant, add_library
 
-STATE = ProgressRead(id=UUID(int=1), status="processing", progress=0.5, error=None)
+STATE = ProgressRead(
+    id=UUID(int=1),
+    status="processing",
+    progress=0.5,
+    stage="embedding",
+    pace=PaceRead(done=40, total=100, per_second=8.0, remaining_s=8),
+    error=None,
+)
+WHOLE = CollectionProgressRead(
+    id=UUID(int=2), waiting=3, processing=1, failed=0, per_second=0.5, remaining_s=8
+)
 
 
-async def changes(*lists: list[ProgressRead]) -> AsyncIterator[list[ProgressRead]]:
+async def changes(*lists: list[State]) -> AsyncIterator[list[State]]:
     for states in lists:
         yield states
 
@@ -38,13 +49,26 @@ class TestEvents:
             "id": str(STATE.id),
             "status": "processing",
             "progress": 0.5,
+            "stage": "embedding",
+            "pace": {"done": 40, "total": 100, "per_second": 8.0, "remaining_s": 8},
             "error": None,
         }
 
+    async def test_of_a_collection_have_a_name_of_their_own(self) -> None:
+        [event] = [part async for part in render_events(changes([WHOLE]), 1.0)]
+        name, payload, *_ = event.split(b"\n")
+        assert name == b"event: collection"
+        assert orjson.loads(payload.removeprefix(b"data: ")) == WHOLE.model_dump(mode="json")
+
     async def test_are_a_comment_after_fifteen_silent_seconds(self) -> None:
-        silence: list[list[ProgressRead]] = [[] for _ in range(31)]
+        silence: list[list[State]] = [[] for _ in range(31)]
         parts = [part async for part in render_events(changes([STATE], *silence), 1.0)]
         assert parts[1:] == [b": still here\n\n"] * 2
+
+
+def shown(state: State) -> dict[str, object]:
+    found: dict[str, object] = state.model_dump(mode="json")
+    return found
 
 
 @dataclass
@@ -52,6 +76,7 @@ class Watched:
     """A document that nobody reads, and who watches it."""
 
     document: UUID
+    library: Library
     principal: Principal
     transactions: FragileTransactions
     clock: FixedClock
@@ -66,12 +91,19 @@ class Watched:
         )
         return await service.follow_document(self.principal, self.document)
 
+    async def first_of_collection(self) -> list[State]:
+        """Begin to follow the collection, and give what comes first."""
+        interval = timedelta(milliseconds=1)
+        service = ProgressService(self.transactions, self.clock, EventSettings(), interval=interval)
+        return await anext(await service.follow_collection(self.principal, self.library.collection))
+
 
 @pytest.fixture
 async def watched(database: TestDatabase) -> Watched:
     async with database.owner.begin() as owner:
         library = await add_library(owner, 1)
         document = await write_document(owner, library, None)
+        await add_grant(owner, library, library.creator, "owner")
     principal = Principal(
         user_id=library.account,
         tenant_id=1,
@@ -83,7 +115,9 @@ async def watched(database: TestDatabase) -> Watched:
         attributes={},
         permissions=frozenset(),
     )
-    return Watched(document, principal, FragileTransactions(database.serving), FixedClock())
+    return Watched(
+        document, library, principal, FragileTransactions(database.serving), FixedClock()
+    )
 
 
 class TestEnd:
@@ -121,7 +155,7 @@ class TestDatabaseAway:
             while not (states := await anext(stream)):
                 pass
         assert [state.id for state in states] == [before.id]
-        assert (before.progress, states[0].progress) == (0.0, 0.7)
+        assert [shown(state)["progress"] for state in (before, states[0])] == [0.0, 0.7]
 
     async def test_hides_no_fault(self, watched: Watched) -> None:
         stream = await watched.follow()
@@ -129,6 +163,123 @@ class TestDatabaseAway:
         watched.transactions.trouble = ValueError("a bug")
         with pytest.raises(ValueError, match="a bug"):
             await anext(stream)
+
+
+STRANGER = UUID(int=77)
+
+
+class TestFigures:
+    """They come from rows alone, so whoever looks sees the same."""
+
+    async def embed(self, database: TestDatabase, document: UUID, done: int) -> None:
+        async with database.owner.begin() as owner:
+            await owner.execute(
+                text(
+                    "update document set status = 'processing', stage = 'embedding',"
+                    " chunks_done = :done, chunks_total = 100, chunks_per_s = 8,"
+                    " begun_at = now() where id = :id"
+                ),
+                {"done": done, "id": document},
+            )
+
+    async def test_are_the_same_for_who_comes_later(
+        self, watched: Watched, database: TestDatabase
+    ) -> None:
+        early = await watched.follow()
+        [waiting] = await anext(early)
+        assert (shown(waiting)["stage"], shown(waiting)["pace"]) == ("waiting", None)
+        await self.embed(database, watched.document, 40)
+        async with asyncio.timeout(10):
+            while not (seen := await anext(early)):
+                pass
+        late = await anext(await watched.follow())
+        of_collection, whole = await watched.first_of_collection()
+        assert seen == late == [of_collection]
+        assert shown(of_collection)["pace"] == {
+            "done": 40,
+            "total": 100,
+            "per_second": 8.0,
+            "remaining_s": 8,
+        }
+        assert shown(whole) == {
+            "id": str(watched.library.collection),
+            "waiting": 0,
+            "processing": 1,
+            "failed": 0,
+            "per_second": None,
+            "remaining_s": None,
+        }
+
+    async def test_say_what_is_left_at_the_pace_of_those_that_ended(
+        self, watched: Watched, database: TestDatabase
+    ) -> None:
+        async with database.owner.begin() as owner:
+            for ago in (90, 50, 30, 10):
+                document = await write_document(owner, watched.library, None)
+                await owner.execute(
+                    text(
+                        "update document set status = 'ready', begun_at = now() - interval '120 s',"
+                        " ended_at = now() - make_interval(secs => :ago) where id = :id"
+                    ),
+                    {"id": document, "ago": ago},
+                )
+        _, whole = await watched.first_of_collection()
+        # Three of them within the last minute, and one that waits.
+        assert shown(whole)["waiting"] == 1
+        assert shown(whole)["per_second"] == 0.05
+        assert shown(whole)["remaining_s"] == 20
+        await self.embed(database, watched.document, 100 - 8 * 30)
+        _, whole = await watched.first_of_collection()
+        # The one that is left takes longer than those that ended.
+        assert shown(whole)["remaining_s"] == 30
+
+    async def test_do_not_count_what_the_caller_may_not_read(
+        self, watched: Watched, database: TestDatabase
+    ) -> None:
+        rule = AccessRule.model_validate({"any_of": ["group:/hr"]})
+        async with database.owner.begin() as owner:
+            await owner.execute(text("update collection_grant set role = 'reader'"))
+            await owner.execute(
+                text(
+                    "insert into account (id, tenant_id, issuer, subject)"
+                    " values (:id, 1, 'https://issuer', 'another')"
+                ),
+                {"id": STRANGER},
+            )
+            hidden = [
+                await write_document(owner, watched.library, rule, creator=STRANGER)
+                for _ in range(3)
+            ]
+            await owner.execute(
+                text(
+                    "update document set status = 'failed', error_code = 'malformed',"
+                    " ended_at = now(), begun_at = now() where id = any(:ids)"
+                ),
+                {"ids": hidden[:2]},
+            )
+        states = await watched.first_of_collection()
+        assert [state.id for state in states] == [watched.document, watched.library.collection]
+        counted = shown(states[-1])
+        assert (counted["waiting"], counted["failed"], counted["per_second"]) == (1, 0, None)
+
+    async def test_begin_with_what_failed_before_one_came(
+        self, watched: Watched, database: TestDatabase
+    ) -> None:
+        async with database.owner.begin() as owner:
+            broken = await write_document(owner, watched.library, None)
+            await owner.execute(
+                text(
+                    "update document set status = 'failed', stage = 'parsing', ended_at = now(),"
+                    " error_code = 'encrypted', error_detail = 'It has a password.'"
+                    " where id = :id"
+                ),
+                {"id": broken},
+            )
+        failed, waiting, whole = map(shown, await watched.first_of_collection())
+        assert (failed["id"], failed["stage"]) == (str(broken), "parsing")
+        assert failed["error"] == {"code": "encrypted", "detail": "It has a password."}
+        assert waiting["status"] == "queued"
+        assert whole["failed"] == 1
 
 
 @pytest.mark.parametrize(

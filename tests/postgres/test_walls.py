@@ -128,9 +128,20 @@ class TestGrants:
 
     @pytest.mark.parametrize(
         ("role", "expected"),
-        [(SERVING, {"muniment_erase_account", "muniment_sign_in"}), (WORKER, set())],
+        [
+            (
+                SERVING,
+                {
+                    "muniment_count_documents",
+                    "muniment_document_walls",
+                    "muniment_erase_account",
+                    "muniment_sign_in",
+                },
+            ),
+            (WORKER, {"muniment_index_orphans", "muniment_stray_keys"}),
+        ],
     )
-    async def test_of_functions_are_the_two_that_requests_call(
+    async def test_of_functions_are_those_that_each_calls(
         self, database: TestDatabase, role: str, expected: set[str]
     ) -> None:
         async with database.owner.connect() as owner:

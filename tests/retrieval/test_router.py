@@ -4,6 +4,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from muniment.identity.local_issuer import DEFAULT_TENANT, LocalIssuer
+from muniment.library.access_rules import AccessRule
 from tests.support.app import make_client
 from tests.support.callers import CallerSpec
 from tests.support.database import TestDatabase
@@ -73,6 +74,60 @@ class TestSearchPassages:
             assert {result["document_name"] for result in body["results"]} == names
             assert body["mode"] == "hybrid"
             assert body["timings_ms"].keys() >= {"total"}
+
+    @pytest.mark.parametrize(
+        ("roles", "groups", "withheld"),
+        [
+            (("member", "auditor"), (), {"documents": 1, "chunks": 1}),
+            (("member", "admin"), (), {"documents": 1, "chunks": 1}),
+            (("member", "auditor"), ("/board",), {"documents": 0, "chunks": 0}),
+            (("member",), (), None),
+            (("member",), ("/board",), None),
+        ],
+    )
+    async def test_counts_what_walls_keep_back_for_auditors_alone(
+        self,
+        asking: ASGIApp,
+        local_issuer: LocalIssuer,
+        roles: tuple[str, ...],
+        groups: tuple[str, ...],
+        withheld: dict[str, int] | None,
+    ) -> None:
+        async with make_client(asking, local_issuer, CallerSpec(roles=roles, groups=groups)) as one:
+            explained = await one.post(SEARCH, json={"query": "lighthouse", "explain": True})
+            plain = await one.post(SEARCH, json={"query": "lighthouse"})
+            answer = await one.post("/api/v1/answers", json={"question": "Who counts gulls?"})
+        found = explained.json()
+        if withheld is None:
+            assert "withheld" not in explained.text
+        else:
+            assert found["explain"]["withheld"] == withheld
+        assert "withheld" not in plain.text + answer.text
+        scores = [result["score"] for result in plain.json()["results"]]
+        assert [result["score"] for result in found["results"]] == scores
+        # Neither a step of its own nor a part of another: the count is made after the last one.
+        assert found["timings_ms"].keys() == plain.json()["timings_ms"].keys()
+
+    async def test_counts_within_the_collections_and_whatever_the_filter(
+        self, shelf: Shelf, asking: ASGIApp, local_issuer: LocalIssuer
+    ) -> None:
+        mine = await shelf.add_collection({"everyone": "reader"})
+        await shelf.add_document(mine, "A lighthouse of mine.")
+        gone = await shelf.add_document(mine, "A lighthouse that fell.")
+        await shelf.delete(gone)
+        hidden = AccessRule.model_validate({"any_of": ["group:/board"]})
+        await shelf.add_document(mine, "The lighthouse burns.", rule=hidden, creator="ben")
+        body = {
+            "query": "lighthouse",
+            "explain": True,
+            "collections": [str(mine)],
+            "filter": {"type": "eq", "key": "year", "value": 1999},
+        }
+        caller = CallerSpec(roles=("member", "auditor"))
+        async with make_client(asking, local_issuer, caller) as client:
+            found = (await client.post(SEARCH, json=body)).json()
+        assert found["results"] == []
+        assert found["explain"]["withheld"] == {"documents": 1, "chunks": 1}
 
     async def test_explains_when_asked(self, asking: ASGIApp, local_issuer: LocalIssuer) -> None:
         async with make_client(asking, local_issuer, CallerSpec()) as client:

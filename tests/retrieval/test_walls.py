@@ -2,18 +2,22 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from uuid import UUID
 
 import pytest
 
+from muniment.identity.names import user_name
+from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.index.search_settings import ArmSettings
 from muniment.library.access_rules import AccessRule
 from muniment.library.policy import access_filter
+from muniment.library.service.explaining import AskedUser, ExplainingService
 from muniment.ports.access import AttributeValue, Walls, evaluate
 from muniment.ports.vectors import Mode
+from muniment.postgres.unit_of_work import Scope
 from muniment.retrieval.schemas import SearchRequest, SearchResponse
 from tests.support.searching import BETWEEN, WIDE, make_search
 from tests.support.shelf import Placed, Shelf
@@ -110,7 +114,7 @@ async def test_what_is_found_is_what_the_oracle_allows(
         "wide": make_search(shelf, WIDE),
     }
     seen_some = 0
-    for _ in range(15):
+    for number in range(15):
         principal = await random_principal(shelf, rng)
         access = access_filter(principal)
         allowed = {one.placed.id for one in guarded if evaluate(access, one.walls)}
@@ -123,7 +127,32 @@ async def test_what_is_found_is_what_the_oracle_allows(
             assert ids == allowed, (path, mode)
             written = SearchResponse.of(found, explain=True).model_dump_json()
             assert not any(secret in written for secret in secrets), (path, mode)
+        if number < 4 and not folded:
+            ids = {one.placed.id for one in guarded}
+            assert await readable_as_explained(shelf, principal, ids) == allowed
     assert seen_some > 5
+
+
+async def readable_as_explained(
+    shelf: Shelf, principal: Principal, documents: set[UUID]
+) -> set[UUID]:
+    """Ask as an auditor which of the documents somebody may read."""
+    permissions = frozenset({Permission.AUDIT_READ})
+    auditor = replace(await shelf.principal("eve"), permissions=permissions)
+    asked = AskedUser(
+        user_name(principal.issuer, principal.subject),
+        principal.roles,
+        principal.groups,
+        principal.attributes,
+        supposes=True,
+    )
+    readable: set[UUID] = set()
+    async with shelf.database.serving.begin(Scope(auditor.tenant_id, auditor.names)) as session:
+        service = ExplainingService(session, {})
+        for document in documents:
+            if (await service.explain(auditor, document, asked)).may_read:
+                readable.add(document)
+    return readable
 
 
 # The approximate index finds what it finds; everything else is exact.

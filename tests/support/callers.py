@@ -9,6 +9,7 @@ from muniment.ports.access import AttributeValue
 
 MEMBER = ("member",)
 ADMIN = ("admin",)
+AUDITOR = ("auditor",)
 
 
 class Claims(TypedDict, total=False):

@@ -2,8 +2,9 @@
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from typing_extensions import override
@@ -20,6 +21,8 @@ from muniment.ports.originals import (
 class FakeOriginals(Originals):
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.young: set[str] = set()
+        """Keys of those that were stored just now; all others are old."""
 
     def add(self, content: bytes, key: str | None = None) -> StoredOriginal:
         key = key or self.new_key()
@@ -62,3 +65,11 @@ class FakeOriginals(Originals):
     @override
     async def delete(self, key: str) -> None:
         self.files.pop(key, None)
+
+    @override
+    async def list_keys(self, older_than: timedelta) -> AsyncIterator[list[str]]:
+        yield [key for key in self.files if key not in self.young]
+
+    @override
+    async def missing(self, keys: Sequence[str]) -> frozenset[str]:
+        return frozenset(keys) - self.files.keys()

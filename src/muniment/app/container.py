@@ -33,6 +33,7 @@ from muniment.index.tasks import CleanPostings, FoldPostings, plan_cleaning, pla
 from muniment.index.terms import TermAnalyzer
 from muniment.ingestion.abandoned import sweep_abandoned
 from muniment.ingestion.chores import Chore
+from muniment.ingestion.orphans import OrphanScan
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.tasks import CountWords, IngestDocument, PurgeDocument, PurgeOriginal
@@ -211,12 +212,14 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             FOLD_POSTINGS: FoldPostings(transactions),
             CLEAN_POSTINGS: CleanPostings(transactions),
         }
-        chores = _chores(transactions, settings)
+        chores = _chores(transactions, shared)
         worker = Worker(transactions, kinds, settings.ingestion, chores=chores)
         yield Working(worker, parsers)
 
 
-def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
+def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
+    settings = shared.settings
+    scan = OrphanScan(transactions, shared.originals, settings.uploads.abandoned_after)
     purge = partial(purge_expired, transactions)
     sweep = partial(sweep_abandoned, transactions, settings.uploads.abandoned_after)
     kept_for = longest_token_life(settings.identity)
@@ -225,6 +228,7 @@ def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
+        Chore("tidy_orphans", timedelta(days=1), scan.tidy, at_once=False),
         Chore("plan_folds", timedelta(seconds=30), partial(plan_folds, transactions)),
         Chore("plan_cleaning", timedelta(hours=1), partial(plan_cleaning, transactions)),
     ]

@@ -80,6 +80,11 @@ create policy in_collection on document as restrictive to {serving}
     using (true) with check (exists (select from collection c where c.id = collection_id));
 create policy job on document to {worker} using (tenant_id = {tenant});
 
+-- For auditors: who may see a document of the tenant, without its name or a word of it, and how many
+-- documents there are, from which a search takes those that its caller may see.
+grant execute on function muniment_document_walls(uuid) to {serving};
+grant execute on function muniment_count_documents(uuid[]) to {serving};
+
 -- Whatever holds text asks the document again, and through the document's own policy.
 alter table document_version enable row level security;
 grant select, insert on document_version to {serving};
@@ -135,6 +140,10 @@ grant select on lex_fold to {serving};
 grant select, insert, update on lex_fold to {worker};
 create policy tenant on lex_fold to {serving} using (tenant_id = {tenant});
 create policy job on lex_fold to {worker} using (true);
+
+-- For the scan for orphans, which may not take what a policy hides for something that is not there:
+-- which of some keys no row of any tenant speaks of, and rows of the index whose chunk is gone.
+grant execute on function muniment_stray_keys(text[]), muniment_index_orphans(boolean) to {worker};
 
 -- Jobs: a request adds them in its own transaction; workers claim and end them.
 grant select, insert on job to {serving};

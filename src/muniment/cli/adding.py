@@ -1,6 +1,7 @@
 """The command `add`: files become documents, and the command works until they can be searched."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,14 +17,17 @@ from muniment.app.container import open_worker
 from muniment.cli.collections import CollectionName, find_collection, session_of
 from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
-from muniment.cli.outcomes import REMOVED, Report, progress_bar, tell, tell_interruption
+from muniment.cli.outcomes import REMOVED, Report, tell, tell_interruption
 from muniment.cli.product import Product, open_product
 from muniment.cli.pruning import prune, require_plausible
+from muniment.cli.watching import Display, Sight, open_display
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
-from muniment.library.repository.documents import UNFINISHED, DocumentRepository
+from muniment.library.repository.documents import DocumentRepository
+from muniment.library.repository.progress import UNFINISHED, ProgressRepository
 from muniment.library.service.access import require_usable
+from muniment.library.service.presentation import present_collection_progress
 from muniment.library.service.registration import NewUpload, Registration, register
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
 from muniment.postgres.unit_of_work import Scope
@@ -149,16 +153,16 @@ class _Adding:
             raise
 
     async def _add_and_wait(self, files: Sequence[FoundFile], total: int) -> None:
-        report = self._report
-        with progress_bar() as progress:
-            bar = progress.add_task("documents", total=total)
+        with open_display() as display:
+            seen_at = time.monotonic()
             for file in files:
                 await self._add(file)
-                progress.update(bar, completed=report.ended)
-            while report.waiting:
+                if time.monotonic() - seen_at >= _LOOK_EVERY_S:
+                    await self._look(display, total)
+                    seen_at = time.monotonic()
+            while self._report.waiting:
                 await asyncio.sleep(_LOOK_EVERY_S)
-                await self._look()
-                progress.update(bar, completed=report.ended)
+                await self._look(display, total)
 
     async def _add(self, file: FoundFile) -> None:
         try:
@@ -216,24 +220,27 @@ class _Adding:
     async def _discard(self, original: StoredOriginal) -> None:
         await self._product.serving.intake.discard(self._scope, [original.key])
 
-    async def _look(self) -> None:
-        """See which documents have ended since the last look."""
+    async def _look(self, display: Display, total: int) -> None:
+        """See which documents have ended since the last look, and how the others go."""
         principal = self._product.principal
         waiting = frozenset(self._report.waiting)
         async with session_of(self._product) as session:
-            repository = DocumentRepository(session)
-            for document in await repository.list_in_progress(
-                principal, self._collection_id, waiting
-            ):
+            progress = ProgressRepository(session)
+            documents = await progress.list_in_progress(principal, self._collection_id, waiting)
+            pace = await progress.pace_of(principal, self._collection_id)
+            for document in documents:
                 self._note(document)
                 waiting -= {document.id}
             # Deleted by somebody in the meantime, or one of very many that wait.
             for document_id in waiting:
-                view = await repository.find(principal, document_id)
+                view = await DocumentRepository(session).find(principal, document_id)
                 if view is None:
                     self._report.end(document_id)
                 else:
                     self._note(view.document)
+        reading = [document for document in documents if document.status == "processing"]
+        whole = present_collection_progress(self._collection_id, pace)
+        display.show(Sight(self._report.ended, total, whole, reading))
 
     def _note(self, document: Document) -> None:
         if document.status in UNFINISHED or document.id not in self._report.waiting:

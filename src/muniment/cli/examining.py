@@ -1,5 +1,7 @@
 """The command `doctor`: what is wrong, before the users find out."""
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -9,12 +11,21 @@ from muniment.cli.command import Place
 from muniment.cli.terminal import line, one_line
 
 
-async def doctor(place: Place) -> None:
+async def doctor(
+    place: Place,
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend",
+            help="Remove files that no row speaks of, and mark documents whose file is gone.",
+        ),
+    ] = False,
+) -> None:
     """Say in one sentence each what is wrong with the installation."""
     settings = place.settings(log_level="error")
     console = Console(highlight=False)
     failed = 0
-    async for finding in examine(settings):
+    async for finding in examine(settings, mend=mend):
         if finding.problem is None:
             console.print(Text("✓ ", style="green").append(finding.subject, style="default"))
             continue

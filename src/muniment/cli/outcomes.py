@@ -1,21 +1,11 @@
-"""What becomes of files that are added: counted, shown while it happens, told at the end."""
+"""What becomes of files that are added: counted, and told at the end."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
-from typing_extensions import override
 
 from muniment.cli.terminal import console_of_messages, line
 from muniment.library.service.registration import Outcome
@@ -80,26 +70,3 @@ def tell_interruption(report: Report, files: int) -> None:
         " What waits is read by the next `up`, `worker` or `add`.",
         soft_wrap=True,
     )
-
-
-def progress_bar() -> Progress:
-    """Make the bar that is shown on a terminal, and nowhere else."""
-    console = console_of_messages()
-    return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-
-
-class _Rate(ProgressColumn):
-    """Documents per second, once there is something to tell."""
-
-    @override
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:.1f}/s")

@@ -76,6 +76,11 @@ def show_passages(response: SearchResponse) -> None:
             f"[dim]language {how.language}, weight of the words {how.lexical_share},"
             f" {how.candidates} candidates from {searched}[/]"
         )
+        if how.withheld is not None:
+            console.print(
+                f"[dim]access rules keep {how.withheld.documents} documents from you"
+                f" ({how.withheld.chunks} passages)[/]"
+            )
 
 
 def place_of(name: str, page: int | None) -> str:

@@ -12,7 +12,7 @@ from muniment.evaluation.dataset import CorpusDocument
 from muniment.evaluation.repository import CorpusRepository
 from muniment.identity.principal import Principal
 from muniment.kit.etag import ANY_REVISION
-from muniment.library.repository.documents import UNFINISHED
+from muniment.library.repository.progress import UNFINISHED
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
 from muniment.library.service.intake import Intake

@@ -82,16 +82,19 @@ class Requirement:
     """A dependency that lets only callers with one permission through."""
 
     permission: Permission
+    instead: Permission | None = None
+    """Another one that will do, for what the two may see in different ways."""
 
     async def __call__(self, caller: CurrentCaller) -> Principal:
         """Give the caller, or raise PermissionDeniedError."""
-        ensure(caller.principal, self.permission)
+        if self.instead is None or self.instead not in caller.principal.permissions:
+            ensure(caller.principal, self.permission)
         return caller.principal
 
 
-def requires(permission: Permission) -> Requirement:
+def requires(permission: Permission, *, instead: Permission | None = None) -> Requirement:
     """Make the dependency that a route states its policy with."""
-    return Requirement(permission)
+    return Requirement(permission, instead)
 
 
 def required_permissions(dependant: Dependant) -> Iterator[Permission]:

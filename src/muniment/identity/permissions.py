@@ -24,7 +24,10 @@ class Permission(StrEnum):
     ANSWERS_ASK = "answers:ask", "Ask questions and get cited answers from documents one may read."
     AUDIT_READ = (
         "audit:read",
-        "Read who did what in the tenant and what access rules removed; not kept by this version.",
+        (
+            "Ask why any user may read a document or not, without its name or text, and see how"
+            " much access rules kept from a search. This version keeps no record of who did what."
+        ),
     )
     COLLECTIONS_CREATE = "collections:create", "Make collections; their maker owns them."
     COLLECTIONS_READ = (

@@ -23,14 +23,19 @@ class Chore:
     name: str
     interval: timedelta
     work: Callable[[], Awaitable[object]]
+    at_once: bool = True
+    """Whether it is also due when a worker starts. Not what reads everything there is."""
 
 
 async def keep_doing(chore: Chore, outage: Outage) -> None:
     """Do a chore now and after every interval, until cancelled.
 
-    It begins at once, so that a worker that never lives as long as the interval does it as well.
+    It begins at once, so that a worker that never lives as long as the interval does it as well;
+    or after the first interval, where that would be too much for a worker that lives for seconds.
     One that meets a database that is away is left for the next time.
     """
+    if not chore.at_once:
+        await asyncio.sleep(chore.interval.total_seconds())
     while True:
         try:
             await chore.work()

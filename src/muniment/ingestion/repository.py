@@ -1,15 +1,19 @@
 """What ingestion reads and writes of documents, as the worker role and for one tenant."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Update, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Function, Update, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from muniment.index.repository import HeldDocument
 from muniment.library.models import Collection, Document, DocumentVersion, PendingOriginal
-from muniment.library.repository.documents import UNFINISHED, emptying_lock
+from muniment.library.repository.documents import emptying_lock
+from muniment.library.repository.progress import UNFINISHED
+from muniment.ports.jobs import ClaimedJob
+from muniment.postgres.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +40,34 @@ class ReadVersion:
     pipeline: str
 
 
+@dataclass(frozen=True, slots=True)
+class StageOfWork:
+    """How far a version is: what is done with it, and how much of it is embedded."""
+
+    name: Literal["parsing", "cutting", "embedding", "indexing"]
+    progress: float
+    """Of the whole work, of 1."""
+    chunks_done: int | None = None
+    chunks_total: int | None = None
+    chunks_per_s: float | None = None
+
+
 class IngestionRepository:
     """Documents and versions, seen from a job."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def begin(
-        self, document_id: UUID, number: int, progress: float
-    ) -> VersionToIngest | None:
+    async def begin(self, job: ClaimedJob, stage: StageOfWork) -> VersionToIngest | None:
         """Show that the work begins, and give the version to read.
 
-        None when a newer one or a deletion has overtaken it, or when another worker has ended it.
+        None when a newer one or a deletion has overtaken it, or when another worker has ended it
+        or has taken the job over.
         """
+        _, number = target_of(job)
         found = await (await self._connection()).execute(
-            _progress(document_id, number, progress)
+            _stage(job, stage)
+            .values(begun_at=func.now(), ended_at=None)
             .where(DocumentVersion.document_id == Document.id, DocumentVersion.number == number)
             .where(Collection.id == Document.collection_id)
             .returning(
@@ -65,11 +82,9 @@ class IngestionRepository:
         row = found.one_or_none()
         return None if row is None else VersionToIngest(*row)
 
-    async def show_progress(self, version: VersionToIngest, progress: float) -> None:
-        """Say how far the work is; nothing when the version is not wanted any more."""
-        await (await self._connection()).execute(
-            _progress(version.document_id, version.number, progress)
-        )
+    async def show_stage(self, job: ClaimedJob, stage: StageOfWork) -> None:
+        """Say how far the work is; nothing when it is somebody else's, or not wanted any more."""
+        await (await self._connection()).execute(_stage(job, stage))
 
     async def hold(self, document_id: UUID, number: int) -> HeldDocument | None:
         """Keep the document as it is until the end of the transaction; None if overtaken."""
@@ -114,6 +129,7 @@ class IngestionRepository:
                 document.version,
                 status="ready",
                 progress=1.0,
+                ended_at=func.now(),
                 ready_version=document.version,
                 chunks=chunks,
                 words_counted=document.is_open,
@@ -127,7 +143,13 @@ class IngestionRepository:
         await self._session.execute(
             update(Document)
             .where(Document.id == document_id, Document.version == number)
-            .values(status="failed", error_code=code, error_detail=detail, updated_at=func.now())
+            .values(
+                status="failed",
+                error_code=code,
+                error_detail=detail,
+                ended_at=func.now(),
+                updated_at=func.now(),
+            )
         )
 
     async def original_keys(self, document_id: UUID) -> list[str]:
@@ -202,13 +224,32 @@ class IngestionRepository:
         return None if row is None else HeldDocument(*row)
 
 
-def _progress(document_id: UUID, number: int, progress: float) -> Update:
-    """Show how far the work is, unless it has ended: a worker that stalled may be far behind."""
-    change = _change(document_id, number, status="processing", progress=progress)
-    return change.where(Document.status.in_(UNFINISHED))
+def target_of(job: ClaimedJob) -> tuple[UUID, int]:
+    """Give the document and the number of the version that a job of ingestion is about."""
+    return UUID(str(job.payload["document_id"])), int(job.payload["version"])
 
 
-def _change(document_id: UUID, number: int, **values: str | float | bool | None) -> Update:
+def _stage(job: ClaimedJob, stage: StageOfWork) -> Update:
+    """Show how far the work is, unless it has ended: a worker that stalled may be far behind.
+
+    The fence is asked for as well: the figures of whoever has taken the job over stay as they are.
+    """
+    change = _change(
+        *target_of(job),
+        status="processing",
+        stage=stage.name,
+        progress=stage.progress,
+        chunks_done=stage.chunks_done,
+        chunks_total=stage.chunks_total,
+        chunks_per_s=stage.chunks_per_s,
+    )
+    is_held = exists().where(Job.id == job.id, Job.fence == job.fence)
+    return change.where(Document.status.in_(UNFINISHED), is_held)
+
+
+def _change(
+    document_id: UUID, number: int, **values: str | float | bool | Function[datetime] | None
+) -> Update:
     """Change a document as long as this is its newest version and it is not deleted."""
     return (
         update(Document)

@@ -12,9 +12,16 @@ import structlog
 from muniment.index.repository import IndexedChunk, IndexWriter
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.word_counts import change_counts, held_terms
+from muniment.ingestion.orphan_repository import ORIGINAL_MISSING
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import CutDocument, Pipeline
-from muniment.ingestion.repository import IngestionRepository, ReadVersion, VersionToIngest
+from muniment.ingestion.reporting import BEGINNING, Report
+from muniment.ingestion.repository import (
+    IngestionRepository,
+    ReadVersion,
+    VersionToIngest,
+    target_of,
+)
 from muniment.ports.jobs import ClaimedJob, original_purge
 from muniment.ports.originals import OriginalMissingError, Originals
 from muniment.ports.parsing import ParseError
@@ -22,9 +29,6 @@ from muniment.postgres import jobs
 from muniment.postgres.unit_of_work import Scope, Transactions
 
 _log = structlog.get_logger(__name__)
-
-_STARTED, _PARSED, _EMBEDDED = 0.05, 0.2, 0.95
-"""How far a document is, of 1, when each stage begins; embedding takes most of the time."""
 
 
 class IngestDocument:
@@ -51,26 +55,25 @@ class IngestDocument:
         version = await self._begin(job)
         if version is None:
             return
+        report = Report(self._transactions, job)
         try:
-            document = await self._read(version)
+            document = await self._read(version, report)
         except ParseError as error:
             if error.code == "parser_crashed" and not job.last_attempt:
                 # The child may have died of something that was not the document's fault.
                 raise
             await self._end_failed(job, error.code, error.detail)
         except OriginalMissingError:
-            await self._end_failed(
-                job, "original_missing", "The stored file is gone: upload it again."
-            )
+            await self._end_failed(job, *ORIGINAL_MISSING)
         else:
-            await self._index(job, version, document)
+            await self._index(job, version, document, report)
 
     async def give_up(self, job: ClaimedJob, reason: str) -> None:
         """Mark the document as failed and park the job."""
         attempts = job.attempt - job.exhausted
         detail = f"Reading this document failed {attempts} times ({reason}). Try it again later."
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            document_id, number = _target(job)
+            document_id, number = target_of(job)
             repository = IngestionRepository(session)
             await repository.make_failed(document_id, number, "ingestion_failed", detail)
             await jobs.park(session, job, reason)
@@ -78,30 +81,29 @@ class IngestDocument:
     async def _begin(self, job: ClaimedJob) -> VersionToIngest | None:
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             repository = IngestionRepository(session)
-            version = await repository.begin(*_target(job), _STARTED)
+            version = await repository.begin(job, BEGINNING)
             if version is None:
                 await jobs.finish(session, job)
         return version
 
-    async def _read(self, version: VersionToIngest) -> CutDocument:
+    async def _read(self, version: VersionToIngest, report: Report) -> CutDocument:
         async with self._originals.local_file(version.original_key) as path:
             parsed = await self._parsers.parse(path.absolute(), version.media_type)
+        await report.cutting(len(parsed.text))
         return await self._pipeline.cut(parsed, version.name, version.language)
 
     async def _index(
-        self, job: ClaimedJob, version: VersionToIngest, document: CutDocument
+        self, job: ClaimedJob, version: VersionToIngest, document: CutDocument, report: Report
     ) -> None:
         chunks: list[IndexedChunk] = []
+        total = len(document.spans)
+        await report.embedding(0, total)
         async for batch in self._pipeline.index(document, job.tenant_id, self._batch):
             chunks += batch
-            if len(chunks) < len(document.spans):
-                share = len(chunks) / len(document.spans)
-                await self._show(job, version, _PARSED + share * (_EMBEDDED - _PARSED))
+            if len(chunks) < total:
+                await report.embedding(len(chunks), total)
+        await report.indexing(total)
         await self._switch(job, version, document, chunks)
-
-    async def _show(self, job: ClaimedJob, version: VersionToIngest, progress: float) -> None:
-        async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            await IngestionRepository(session).show_progress(version, progress)
 
     async def _switch(
         self,
@@ -132,7 +134,7 @@ class IngestDocument:
     async def _end_failed(self, job: ClaimedJob, code: str, detail: str) -> None:
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             await jobs.finish(session, job)
-            await IngestionRepository(session).make_failed(*_target(job), code, detail)
+            await IngestionRepository(session).make_failed(*target_of(job), code, detail)
         _log.info("document_failed", document=job.payload["document_id"], code=code)
 
 
@@ -203,10 +205,6 @@ class PurgeOriginal:
     async def give_up(self, job: ClaimedJob, reason: str) -> None:
         """Park the job, for a person to look at the store of originals."""
         await _park(self._transactions, job, reason)
-
-
-def _target(job: ClaimedJob) -> tuple[UUID, int]:
-    return UUID(str(job.payload["document_id"])), int(job.payload["version"])
 
 
 async def _park(transactions: Transactions, job: ClaimedJob, reason: str) -> None:

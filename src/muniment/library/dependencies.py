@@ -23,6 +23,12 @@ from muniment.library.schemas.fields import DocumentStatus, DocumentUri
 from muniment.library.service.collections import CollectionService
 from muniment.library.service.contents import ContentService
 from muniment.library.service.documents import DocumentService
+from muniment.library.service.explaining import (
+    AskedUser,
+    ExplainingService,
+    read_pairs,
+    suppose,
+)
 from muniment.library.service.grants import GrantService
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.uploads import UploadBody, UploadService
@@ -31,6 +37,10 @@ CanCreateCollections = Annotated[Principal, Depends(requires(Permission.COLLECTI
 CanReadCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIONS_READ))]
 CanWriteCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIONS_WRITE))]
 CanReadDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_READ))]
+CanExplainAccess = Annotated[
+    Principal,
+    Depends(requires(Permission.DOCUMENTS_READ, instead=Permission.AUDIT_READ)),
+]
 CanWriteDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_WRITE))]
 
 Identity = Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))]
@@ -44,6 +54,11 @@ async def _grants(session: Session, identity: Identity) -> GrantService:
     return GrantService(session, KnownNames(identity))
 
 
+async def _explanations(session: Session, identity: Identity) -> ExplainingService:
+    prefixes = {issuer.issuer: issuer.group_prefix for issuer in identity.issuers}
+    return ExplainingService(session, prefixes)
+
+
 async def _documents(session: Session, identity: Identity) -> DocumentService:
     return DocumentService(session, identity.attributes, SystemClock())
 
@@ -51,6 +66,7 @@ async def _documents(session: Session, identity: Identity) -> DocumentService:
 Collections = Annotated[CollectionService, Depends(_collections)]
 Grants = Annotated[GrantService, Depends(_grants)]
 Documents = Annotated[DocumentService, Depends(_documents)]
+Explanations = Annotated[ExplainingService, Depends(_explanations)]
 Contents = Annotated[ContentService, Depends(from_state("contents", ContentService))]
 Progress = Annotated[ProgressService, Depends(from_state("progress", ProgressService))]
 Uploads = Annotated[UploadService, Depends(from_state("uploads", UploadService))]
@@ -96,6 +112,40 @@ async def _criteria(
     ] = None,
 ) -> DocumentCriteria:
     return DocumentCriteria(status, uri, q, None if wanted is None else read_filter(wanted))
+
+
+async def _asked_user(
+    identity: Identity,
+    user: Annotated[
+        str,
+        Query(
+            max_length=512,
+            description="Whom to ask about: an id of /users, or `<issuer>|<subject>`.",
+        ),
+    ],
+    role: Annotated[
+        list[str] | None,
+        Query(max_length=64, description="A role that their token is supposed to have."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        Query(max_length=256, description="A group, as full path, that it is supposed to have."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        Query(
+            max_length=64,
+            description="An attribute that it is supposed to have.",
+            examples=["clearance=3"],
+        ),
+    ] = None,
+) -> AskedUser:
+    pairs = read_pairs(attribute or [], identity.attributes)
+    return suppose(user, role or [], group or [], pairs)
+
+
+WhoIsAsked = Annotated[AskedUser, Depends(_asked_user)]
+"""The user of an explanation; with any supposition, the suppositions are all that is known."""
 
 
 Criteria = Annotated[DocumentCriteria, Depends(_criteria)]

@@ -81,6 +81,7 @@ class Document(Base):
     __tablename__ = "document"
     __table_args__ = (
         CheckConstraint("status in ('queued', 'processing', 'ready', 'failed')", name="status"),
+        CheckConstraint("stage in ('parsing', 'cutting', 'embedding', 'indexing')", name="stage"),
         Index("document_collection_id_id_idx", "collection_id", "id"),
         Index("document_collection_id_uri_idx", "collection_id", "uri"),
         Index("document_collection_id_name_idx", "collection_id", "name"),
@@ -91,6 +92,15 @@ class Document(Base):
             "document_unruled_idx",
             "collection_id",
             postgresql_where=text("rule_principals is null"),
+        ),
+        # What waits (null) and what ended lately. Neither speaks of the status: while a document is
+        # read its row changes often, and no index has to follow.
+        Index("document_collection_id_ended_at_idx", "collection_id", "ended_at"),
+        Index(
+            "document_failed_idx",
+            "collection_id",
+            "ended_at",
+            postgresql_where=text("error_code is not null"),
         ),
     )
 
@@ -114,6 +124,16 @@ class Document(Base):
     """Whether its newest bytes came by the command `add`, which may prune it with its file."""
     status: Mapped[str] = mapped_column(server_default="queued")
     progress: Mapped[float] = mapped_column(Float, server_default="0")
+    stage: Mapped[str | None]
+    """What a worker does with it, or did when it failed; None before the first one took it up."""
+    chunks_done: Mapped[int | None] = mapped_column(Integer)
+    chunks_total: Mapped[int | None] = mapped_column(Integer)
+    chunks_per_s: Mapped[float | None] = mapped_column(Float)
+    """By the worker's own clock, since it began to embed."""
+    begun_at: Mapped[datetime | None]
+    """When the present attempt, or the one that ended it, began."""
+    ended_at: Mapped[datetime | None]
+    """When the newest version became ready or failed; None while it waits or is being read."""
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
     version: Mapped[int] = mapped_column(Integer, server_default="1")
@@ -167,7 +187,11 @@ class DocumentVersion(Base):
     """
 
     __tablename__ = "document_version"
-    __table_args__ = (ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),
+        # For the scan that looks up which files no row speaks of (ingestion/orphans.py).
+        Index("document_version_original_key_idx", "original_key"),
+    )
 
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)

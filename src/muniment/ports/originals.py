@@ -1,8 +1,9 @@
 """The port to the store of originals: the bytes as they were given to us."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -72,6 +73,17 @@ class Originals(Protocol):
 
         No error when nothing is there.
         """
+        ...
+
+    def list_keys(self, older_than: timedelta) -> AsyncIterator[list[str]]:
+        """Give the keys under which something was stored so long ago, some at a time.
+
+        Those of a `put` that never ended as well. In no order, and in bounded memory.
+        """
+        ...
+
+    async def missing(self, keys: Sequence[str]) -> frozenset[str]:
+        """Tell under which of the keys there is no original."""
         ...
 
 

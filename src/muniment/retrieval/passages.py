@@ -61,9 +61,19 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """How much the walls kept from a caller, in the collections that were asked for."""
+
+    documents: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The best passages of a question."""
 
     passages: Sequence[Passage]
     ranking: Ranking
     timings_ms: Mapping[str, float]
+    withheld: Withheld | None = None
+    """Only for callers who may know (`audit:read`), and only when an explanation is asked for."""

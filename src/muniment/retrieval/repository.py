@@ -1,7 +1,7 @@
 """What the search reads besides vectors and terms: collections, and the text at the very end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,8 +14,10 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,8 +27,15 @@ from muniment.index.reach import reach_shape, reach_values, reachable
 from muniment.library.models import Collection, Document
 from muniment.library.policy import collection_predicate
 from muniment.ports.vectors import Reach
-from muniment.postgres.fixed import Bind, FixedStatements, Places, Value, in_places, keyed
-from muniment.retrieval.passages import PassageText
+from muniment.postgres.fixed import (
+    Bind,
+    FixedStatements,
+    Places,
+    Value,
+    in_places,
+    keyed,
+)
+from muniment.retrieval.passages import PassageText, Withheld
 
 _COUNTED_COLLECTIONS = 200
 """How many collections have their words looked up: the largest say enough about which are rare."""
@@ -75,6 +84,27 @@ class PassageRepository:
         values = in_places(list(reach_values(reach))) | {"chunks": list(chunk_ids)}
         rows = await statement.run(await self._session.connection(), values)
         return [PassageText(*row) for row in rows]
+
+    async def count_withheld(self, reach: Reach) -> Withheld:
+        """Count what there is to be found and the caller may not see, whatever the filter.
+
+        In one statement, since the two numbers have to be of the same moment.
+        """
+        own = select(func.count(), func.coalesce(func.sum(Document.chunks), 0)).where(
+            reachable(replace(reach, metadata=None))
+        )
+        wanted = None if reach.collections is None else sorted(reach.collections)
+        everything = func.muniment_count_documents(literal(wanted, ARRAY(Uuid()))).table_valued(
+            "documents", "chunks"
+        )
+        mine = own.subquery("mine")
+        found = await self._session.execute(
+            select(everything.c.documents, everything.c.chunks, *mine.c).select_from(
+                everything.join(mine, true())
+            )
+        )
+        documents, chunks, readable, readable_chunks = found.one()
+        return Withheld(documents - readable, chunks - int(readable_chunks))
 
 
 def _survey(

@@ -121,6 +121,15 @@ class PassageRead(BaseModel):
         )
 
 
+class WithheldRead(BaseModel):
+    """How much access rules kept from the caller."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    documents: int = Field(description="Documents that can be found, but not by the caller.")
+    chunks: int = Field(description="Passages in them.")
+
+
 class SearchExplanation(BaseModel):
     """What was made of the question as a whole."""
 
@@ -129,6 +138,13 @@ class SearchExplanation(BaseModel):
     candidates: int = Field(description="How many passages were ranked.")
     exhaustive: bool = Field(
         description="Whether every readable passage was compared, or an index chose some."
+    )
+    withheld: WithheldRead | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="What access rules keep from the caller in the collections that were asked for"
+        " (without any, in the tenant), whatever the question and the filter. Only for callers with"
+        " `audit:read`; absent for all others.",
     )
 
 
@@ -155,6 +171,9 @@ class SearchResponse(BaseModel):
                 lexical_share=ranking.understanding.lexical_share,
                 candidates=ranking.candidates,
                 exhaustive=ranking.exhaustive,
+                withheld=None
+                if found.withheld is None
+                else WithheldRead.model_validate(found.withheld),
             )
             if explain
             else None,

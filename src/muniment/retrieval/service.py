@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel, idf, query_weights
@@ -18,7 +19,7 @@ from muniment.ports.vectors import CandidateQuery, Reach, VectorStore
 from muniment.postgres.unit_of_work import Scope, Transactions
 from muniment.retrieval.closeness import CloserLook, WeighedWords
 from muniment.retrieval.fusion import Fusion, RankedChunk
-from muniment.retrieval.passages import Found, Passage, Ranking, Understanding
+from muniment.retrieval.passages import Found, Passage, Ranking, Understanding, Withheld
 from muniment.retrieval.query_vectors import QueryVectors, QuestionEmbedding
 from muniment.retrieval.repository import Grounds, PassageRepository
 from muniment.retrieval.schemas import SearchRequest
@@ -66,7 +67,9 @@ class SearchService:
             "total": ended - begun,
         }
         rounded = {step: round(1000 * seconds, 1) for step, seconds in timings.items()}
-        return Found(passages, ranking, rounded)
+        # Last and by itself: nothing that other callers may see depends on it, times included.
+        withheld = await self._withheld(principal, request, ranking.reach)
+        return Found(passages, ranking, rounded, withheld)
 
     async def rank(
         self, principal: Principal, request: SearchRequest, depth: int | None = None
@@ -76,6 +79,14 @@ class SearchService:
         depth = depth or self._settings.depth
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
             return await self._rank(session, principal, request, question, depth)
+
+    async def _withheld(
+        self, principal: Principal, request: SearchRequest, reach: Reach
+    ) -> Withheld | None:
+        if not request.explain or Permission.AUDIT_READ not in principal.permissions:
+            return None
+        async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
+            return await PassageRepository(session).count_withheld(reach)
 
     async def _embedded(self, request: SearchRequest) -> QuestionEmbedding | None:
         return None if request.mode == "lexical" else await self._vectors.of(request.query)

@@ -3,6 +3,7 @@ import errno
 import os
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,19 @@ class TestKeys:
 def test_is_found_by_entry_point(tmp_path: Path) -> None:
     found = load_plugin(ORIGINALS, "filesystem", {"root": str(tmp_path)})
     assert isinstance(found, FilesystemOriginals)
+
+
+class TestOldKeys:
+    async def test_are_those_of_old_files_unfinished_ones_included(
+        self, originals: FilesystemOriginals, tmp_path: Path
+    ) -> None:
+        old, young = "ab" * 16, "cd" * 16
+        for key in (old, young):
+            await originals.put(key, stream(b"content"), max_bytes=10)
+        unfinished = tmp_path / "originals" / "ab" / f".{'ab' + '0' * 30}.part"
+        unfinished.write_bytes(b"cont")
+        (unfinished.parent / "notes.txt").write_text("not of ours")
+        for file in files_in(tmp_path / "originals" / "ab"):
+            os.utime(file, (0, 0))
+        listed = [key async for some in originals.list_keys(timedelta(hours=1)) for key in some]
+        assert listed == ["ab" + "0" * 30, old]

@@ -12,8 +12,10 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
 from threading import RLock
@@ -34,6 +36,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _KEY: Final = re.compile(r"[0-9a-f]{32}")
+_NAME: Final = re.compile(r"\.?([0-9a-f]{32})(?:\.part)?")
+_KEYS_AT_ONCE: Final = 1000
 _WRITE_BYTES: Final = 1 << 20
 _READ_BYTES: Final = 1 << 18
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -103,6 +107,23 @@ class FilesystemOriginals:
     async def delete(self, key: str) -> None:
         """Remove the bytes and an unfinished file; no error when nothing is there."""
         await asyncio.to_thread(_remove, self._path(key))
+
+    async def list_keys(self, older_than: timedelta) -> AsyncIterator[list[str]]:
+        """Walk through the subfolders, one after the other."""
+        before = time.time() - older_than.total_seconds()
+        for number in range(256):
+            keys = await asyncio.to_thread(_keys_in, self._root / f"{number:02x}", before)
+            for first in range(0, len(keys), _KEYS_AT_ONCE):
+                yield keys[first : first + _KEYS_AT_ONCE]
+
+    async def missing(self, keys: Sequence[str]) -> frozenset[str]:
+        """Look for each file."""
+        return await asyncio.to_thread(self._missing, keys)
+
+    def _missing(self, keys: Sequence[str]) -> frozenset[str]:
+        return frozenset(
+            key for key in keys if not _KEY.fullmatch(key) or not self._path(key).is_file()
+        )
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -223,6 +244,18 @@ async def _full_told(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
             hint="Nothing was kept; ask the operator to make space, then send it again.",
             retry_after_s=60,
         ) from error
+
+
+def _keys_in(folder: Path, before: float) -> list[str]:
+    """Give the keys of the files of a subfolder that were last written before a time."""
+    found: set[str] = set()
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            key = _NAME.fullmatch(entry.name)
+            with suppress(FileNotFoundError):  # it may go while we look
+                if key is not None and entry.stat(follow_symlinks=False).st_mtime < before:
+                    found.add(key[1])
+    return sorted(found)
 
 
 def _free_bytes(folder: Path) -> int:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
-    or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,8 +28,6 @@ from muniment.postgres.fixed import FixedStatements, Places, in_places
 NEWEST_FIRST = Ordering("documents.newest", (UUID,))
 VERSIONS = Ordering("versions.newest", (int,))
 _STATEMENTS = FixedStatements()
-UNFINISHED = ("queued", "processing")
-_WATCHED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +140,6 @@ class DocumentRepository:
             statement = statement.where(DocumentVersion.number < after[0])
         ordered = statement.order_by(DocumentVersion.number.desc()).limit(page.fetch_limit)
         return list((await self._session.scalars(ordered)).all())
-
-    async def list_in_progress(
-        self, principal: Principal, collection_id: UUID, watched: frozenset[UUID]
-    ) -> list[Document]:
-        """List the documents that are not finished, and those that were not a moment ago."""
-        found = await self._session.scalars(
-            select(Document)
-            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
-            .where(or_(Document.status.in_(UNFINISHED), Document.id.in_(watched)))
-            .order_by(Document.id)
-            .limit(_WATCHED_AT_ONCE + len(watched))
-        )
-        return list(found.all())
 
     async def caller_roles(self, principal: Principal, collection_id: UUID) -> dict[str, str]:
         """Give those grants of a collection that mean the caller, by principal."""

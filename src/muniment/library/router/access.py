@@ -2,13 +2,22 @@
 
 from fastapi import APIRouter, Response
 
+from muniment.kit.errors import InvalidInputError
 from muniment.kit.etag import PreconditionFailedError, PreconditionRequiredError
 from muniment.kit.parameters import ExpectedRevision
 from muniment.kit.problems import problem_responses
-from muniment.library.dependencies import CanReadDocuments, CanWriteDocuments, Documents
+from muniment.library.dependencies import (
+    CanExplainAccess,
+    CanReadDocuments,
+    CanWriteDocuments,
+    Documents,
+    Explanations,
+    WhoIsAsked,
+)
 from muniment.library.errors import AccessLocksYouOutError, AttributeNotUsableError
 from muniment.library.router.documents import EDIT_ERRORS, DocumentId
 from muniment.library.schemas.documents import AccessBody
+from muniment.library.schemas.explanations import AccessExplanationRead
 from muniment.library.service.documents import document_etag
 from muniment.library.service.presentation import present_rule
 
@@ -28,6 +37,26 @@ async def read_access(
     view = await documents.read_for_editing(principal, document_id)
     response.headers["ETag"] = document_etag(view.document)
     return AccessBody(rule=present_rule(view.document))
+
+
+@router.get(
+    "/explanation",
+    summary="Explain access",
+    responses=problem_responses(*EDIT_ERRORS, InvalidInputError),
+)
+async def explain_access(
+    document_id: DocumentId,
+    principal: CanExplainAccess,
+    explanations: Explanations,
+    asked: WhoIsAsked,
+) -> AccessExplanationRead:
+    """Say why a user may read the document or not, part by part; for editors and auditors.
+
+    Groups, roles and attributes of users are not kept. What hangs on them is null, unless they are
+    supposed by the parameters, or the caller asks about themselves. An auditor is told who may read
+    a document, and nothing that it says.
+    """
+    return await explanations.explain(principal, document_id, asked)
 
 
 @router.put(

@@ -28,7 +28,7 @@ from muniment.library.errors import (
 )
 from muniment.library.router.collections import CollectionId
 from muniment.library.router.documents import READ_ERRORS, DocumentId
-from muniment.library.schemas.documents import TextRead
+from muniment.library.schemas.documents import ProgressRead, TextRead
 from muniment.library.service.contents import OriginalContent
 from muniment.library.service.progress import Changes
 
@@ -38,6 +38,12 @@ VersionNumber = Annotated[
 ]
 _EVENTS: dict[int | str, dict[str, object]] = {
     200: {"content": {"text/event-stream": {}}, "description": "Events `progress`."}
+}
+_COLLECTION_EVENTS: dict[int | str, dict[str, object]] = {
+    200: {
+        "content": {"text/event-stream": {}},
+        "description": "Events `progress`, of a document each, and `collection`, of them all.",
+    }
 }
 _HEARTBEAT_S = 15
 
@@ -124,7 +130,11 @@ async def describe_content(
 async def follow_document(
     document_id: DocumentId, principal: CanReadDocuments, progress: Progress
 ) -> StreamingResponse:
-    """Follow a document until it is ready or has failed (server-sent events)."""
+    """Follow a document until it is ready or has failed (server-sent events).
+
+    Each event has the stage, how many chunks are embedded, their rate and the time left, all read
+    from the document's row: whoever begins later sees the same.
+    """
     changes = await progress.follow_document(principal, document_id)
     return _event_stream(changes, progress.interval.total_seconds())
 
@@ -135,14 +145,18 @@ async def follow_document(
     response_class=StreamingResponse,
     dependencies=[TAKES_STREAM_PLACE],
     responses={
-        **_EVENTS,
+        **_COLLECTION_EVENTS,
         **problem_responses(*GUARD_ERRORS, CollectionNotFoundError, TooManyStreamsError),
     },
 )
 async def follow_collection(
     collection_id: CollectionId, principal: CanReadDocuments, progress: Progress
 ) -> StreamingResponse:
-    """Follow all documents that wait or are being read, until none is left."""
+    """Follow all documents that wait or are being read, until none is left.
+
+    First come those that failed last, with the reason. The event `collection` counts the documents
+    that the caller may read, and says how many end in a second and how long the rest will take.
+    """
     changes = await progress.follow_collection(principal, collection_id)
     return _event_stream(changes, progress.interval.total_seconds())
 
@@ -194,7 +208,9 @@ async def render_events(changes: Changes, interval_s: float) -> AsyncIterator[by
     async for states in changes:
         silent_s = 0.0 if states else silent_s + interval_s
         for state in states:
-            yield b"event: progress\ndata: " + orjson.dumps(state.model_dump(mode="json")) + b"\n\n"
+            name = b"progress" if isinstance(state, ProgressRead) else b"collection"
+            payload = orjson.dumps(state.model_dump(mode="json"))
+            yield b"event: " + name + b"\ndata: " + payload + b"\n\n"
         if silent_s >= _HEARTBEAT_S:
             silent_s = 0.0
             yield b": still here\n\n"

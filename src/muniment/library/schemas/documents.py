@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from muniment.library.access_rules import AccessRule
 from muniment.library.metadata import MetadataJson
-from muniment.library.schemas.fields import DocumentName, DocumentStatus
+from muniment.library.schemas.fields import DocumentName, DocumentStage, DocumentStatus
 
 
 class IngestionFault(BaseModel):
@@ -15,6 +15,17 @@ class IngestionFault(BaseModel):
 
     code: str = Field(description="Stable word for the reason.", examples=["no_text_layer"])
     detail: str = Field(description="What happened and what may help.")
+
+
+class PaceRead(BaseModel):
+    """How far the embedding of a document is, which takes most of the time, and how fast."""
+
+    done: int = Field(description="Chunks that are embedded.")
+    total: int = Field(description="Chunks of the document.")
+    per_second: float | None = Field(description="Chunks per second; null until there are some.")
+    remaining_s: int | None = Field(
+        description="Seconds left at this pace; null until there is one."
+    )
 
 
 class DocumentRead(BaseModel):
@@ -27,6 +38,8 @@ class DocumentRead(BaseModel):
     media_type: str = Field(description="What kind of file it is, decided by its bytes.")
     status: DocumentStatus = Field(description="How far the newest version is.")
     progress: float = Field(ge=0, le=1, description="How much of the work is done.")
+    stage: DocumentStage = Field(description="What happens to it, or happened when it failed.")
+    pace: PaceRead | None = Field(description="How fast it is embedded; null in other stages.")
     error: IngestionFault | None = Field(description="Why it failed; else null.")
     version: int = Field(description="Number of the newest version.")
     ready_version: int | None = Field(description="The version that searches find; null: none.")
@@ -122,4 +135,21 @@ class ProgressRead(BaseModel):
     id: UUID = Field(description="The document.")
     status: DocumentStatus = Field(description="How far the newest version is.")
     progress: float = Field(description="How much of the work is done.")
+    stage: DocumentStage = Field(description="What happens to it, or happened when it failed.")
+    pace: PaceRead | None = Field(description="How fast it is embedded; null in other stages.")
     error: IngestionFault | None = Field(description="Why it failed; else null.")
+
+
+class CollectionProgressRead(BaseModel):
+    """How far a collection is, of the documents that the caller may read: the data of an event."""
+
+    id: UUID = Field(description="The collection.")
+    waiting: int = Field(description="Documents that wait for a worker.")
+    processing: int = Field(description="Documents that are being read.")
+    failed: int = Field(description="Documents that could not be read.")
+    per_second: float | None = Field(
+        description="Documents that ended per second, over the last minute; null where none did."
+    )
+    remaining_s: int | None = Field(
+        description="Seconds until nothing waits, at this pace; null until there is one."
+    )

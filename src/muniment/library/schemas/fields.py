@@ -8,6 +8,8 @@ CollectionRole = Literal["reader", "editor", "owner"]
 """What a grant allows: to read, also to change documents, also to decide who gets in."""
 
 DocumentStatus = Literal["queued", "processing", "ready", "failed"]
+DocumentStage = Literal["waiting", "parsing", "cutting", "embedding", "indexing", "done"]
+"""What happens to a document just now; of one that failed, where it did."""
 
 _CODE_LENGTH: Final = 2
 # ISO 639-1, in the order of the alphabet.

@@ -205,6 +205,8 @@ def queue(document: Document) -> None:
     """Let the newest version of a document wait for a worker, from the beginning."""
     document.status = "queued"
     document.progress = 0.0
+    document.stage = document.begun_at = document.ended_at = None
+    document.chunks_done = document.chunks_total = document.chunks_per_s = None
     document.error_code = document.error_detail = None
 
 

@@ -1,11 +1,24 @@
 """How collections and documents are shown: one place decides what of a row a caller gets."""
 
+from math import ceil
+from uuid import UUID
+
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
 from muniment.library.repository.collections import CollectionView
 from muniment.library.repository.documents import DocumentView
+from muniment.library.repository.progress import CollectionPace
 from muniment.library.schemas.collections import CollectionRead
-from muniment.library.schemas.documents import DocumentRead, IngestionFault, ProgressRead
+from muniment.library.schemas.documents import (
+    CollectionProgressRead,
+    DocumentRead,
+    IngestionFault,
+    PaceRead,
+    ProgressRead,
+)
+
+_SHORTEST_WINDOW_S = 1.0
+"""A pace is not told from less: the first document of a collection would promise too much."""
 
 
 def present_collection(view: CollectionView) -> CollectionRead:
@@ -35,6 +48,8 @@ def present_document(view: DocumentView) -> DocumentRead:
         "media_type": document.media_type,
         "status": document.status,
         "progress": document.progress,
+        "stage": present_stage(document),
+        "pace": present_pace(document),
         "error": present_fault(document),
         "version": document.version,
         "ready_version": document.ready_version,
@@ -68,6 +83,51 @@ def present_progress(document: Document) -> ProgressRead:
             "id": document.id,
             "status": document.status,
             "progress": document.progress,
+            "stage": present_stage(document),
+            "pace": present_pace(document),
             "error": present_fault(document),
         }
+    )
+
+
+def present_stage(document: Document) -> str:
+    """Name what happens to a document: its row keeps a stage from when a worker took it up."""
+    match document.status:
+        case "queued":
+            return "waiting"
+        case "ready":
+            return "done"
+        case _:
+            return document.stage or "parsing"
+
+
+def present_pace(document: Document) -> PaceRead | None:
+    """Show how fast a document is embedded, from its row alone; None in the other stages."""
+    done, total = document.chunks_done, document.chunks_total
+    if document.status != "processing" or done is None or total is None:
+        return None
+    rate = document.chunks_per_s or None
+    return PaceRead(
+        done=done,
+        total=total,
+        per_second=None if rate is None else round(rate, 1),
+        remaining_s=None if rate is None else ceil((total - done) / rate),
+    )
+
+
+def present_collection_progress(
+    collection_id: UUID, pace: CollectionPace
+) -> CollectionProgressRead:
+    """Show how far a collection is, from the rows of its documents alone."""
+    rate = pace.ended / max(pace.window_s, _SHORTEST_WINDOW_S)
+    left = pace.waiting + pace.processing
+    # Many small documents that ended say nothing of a long one that is left.
+    remaining_s = max(left / rate, pace.longest_s) if rate else None
+    return CollectionProgressRead(
+        id=collection_id,
+        waiting=pace.waiting,
+        processing=pace.processing,
+        failed=pace.failed,
+        per_second=round(rate, 2) if rate else None,
+        remaining_s=None if remaining_s is None else ceil(remaining_s),
     )

@@ -1,5 +1,7 @@
 """Progress of ingestion as a stream of states, read from the rows until all is done.
 
+Nothing is remembered but what was sent: who comes later sees the same figures.
+
 Every read is a short transaction of the caller's own scope: who is disabled, loses access or the
 document, sees the stream end. No transaction is open between two reads. A database that is away for
 a while only makes the stream silent.
@@ -10,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
@@ -28,16 +31,34 @@ from muniment.library.errors import (
 )
 from muniment.library.models import Document
 from muniment.library.repository.collections import CollectionRepository
-from muniment.library.repository.documents import UNFINISHED, DocumentRepository
-from muniment.library.schemas.documents import ProgressRead
-from muniment.library.service.presentation import present_progress
+from muniment.library.repository.documents import DocumentRepository
+from muniment.library.repository.progress import UNFINISHED, ProgressRepository
+from muniment.library.schemas.documents import CollectionProgressRead, ProgressRead
+from muniment.library.service.presentation import present_collection_progress, present_progress
 from muniment.library.settings import EventSettings
 from muniment.postgres.unit_of_work import Scope, Transactions
 
-Changes: TypeAlias = AsyncIterator[list[ProgressRead]]
+State: TypeAlias = ProgressRead | CollectionProgressRead
+
+Changes: TypeAlias = AsyncIterator[list[State]]
 """What changed since the read before; empty when nothing did."""
 
-_Read: TypeAlias = Callable[[frozenset[UUID]], Awaitable[list[Document]]]
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What one look at the rows gave."""
+
+    documents: list[Document]
+    collection: CollectionProgressRead | None = None
+    """Only where a whole collection is followed."""
+
+    def states(self) -> list[State]:
+        """Show it as it is sent."""
+        shown: list[State] = [present_progress(document) for document in self.documents]
+        return shown if self.collection is None else [*shown, self.collection]
+
+
+_Read: TypeAlias = Callable[[frozenset[UUID]], Awaitable[_Reading]]
 
 
 class ProgressService:
@@ -83,28 +104,35 @@ class ProgressService:
         """Follow one document to its end. Raises DocumentNotFoundError before anything is sent."""
         read = partial(self._read_document, principal, document_id)
         first = await read(frozenset())
-        if not first:
+        if not first.documents:
             raise DocumentNotFoundError
         return self._follow(principal, first, read)
 
     async def follow_collection(self, principal: Principal, collection_id: UUID) -> Changes:
-        """Follow all unfinished documents of a collection until there is none."""
+        """Follow all unfinished documents of a collection until there is none.
+
+        Those that failed last come first, so that who begins late hears of them as well.
+        """
         async with self._begin(principal) as session:
             if await CollectionRepository(session).find_visible(principal, collection_id) is None:
                 raise CollectionNotFoundError
+            failed = await ProgressRepository(session).list_failed(principal, collection_id)
         read = partial(self._read_collection, principal, collection_id)
-        return self._follow(principal, await read(frozenset()), read)
+        first = await read(frozenset())
+        known = {document.id for document in first.documents}
+        failed = [document for document in failed if document.id not in known]
+        return self._follow(principal, replace(first, documents=failed + first.documents), read)
 
-    async def _follow(
-        self, principal: Principal, documents: list[Document], read: _Read
-    ) -> Changes:
-        seen: dict[UUID, ProgressRead] = {}
+    async def _follow(self, principal: Principal, reading: _Reading, read: _Read) -> Changes:
+        seen: dict[UUID, State] = {}
         trouble = _Trouble(self._patience)
         while True:
-            states = [present_progress(document) for document in documents]
+            states = reading.states()
             yield [state for state in states if seen.get(state.id) != state]
             seen = {state.id: state for state in states}
-            waiting = frozenset(state.id for state in states if state.status in UNFINISHED)
+            waiting = frozenset(
+                document.id for document in reading.documents if document.status in UNFINISHED
+            )
             if not waiting:
                 return
             found = None
@@ -115,28 +143,30 @@ class ProgressService:
                 found = await trouble.let_pass(read(waiting))
                 if found is None:
                     yield []
-            documents = found
+            reading = found
 
     def _is_expired(self, principal: Principal) -> bool:
         return principal.expires_at is not None and self._clock.now() >= principal.expires_at
 
     async def _read_document(
         self, principal: Principal, document_id: UUID, _waiting: frozenset[UUID]
-    ) -> list[Document]:
+    ) -> _Reading:
         async with self._begin(principal) as session:
             view = await DocumentRepository(session).find(principal, document_id)
             if view is None or not await is_active(session, principal.user_id):
-                return []
-        return [view.document]
+                return _Reading([])
+        return _Reading([view.document])
 
     async def _read_collection(
         self, principal: Principal, collection_id: UUID, waiting: frozenset[UUID]
-    ) -> list[Document]:
+    ) -> _Reading:
         async with self._begin(principal) as session:
             if not await is_active(session, principal.user_id):
-                return []
-            repository = DocumentRepository(session)
-            return await repository.list_in_progress(principal, collection_id, waiting)
+                return _Reading([])
+            repository = ProgressRepository(session)
+            documents = await repository.list_in_progress(principal, collection_id, waiting)
+            pace = await repository.pace_of(principal, collection_id)
+        return _Reading(documents, present_collection_progress(collection_id, pace))
 
     def _begin(self, principal: Principal) -> AbstractAsyncContextManager[AsyncSession]:
         return self._transactions.begin(Scope(principal.tenant_id, principal.names))
@@ -156,7 +186,7 @@ class _Trouble:
             return False
         return time.monotonic() - self._since >= self._patience.total_seconds()
 
-    async def let_pass(self, reading: Awaitable[list[Document]]) -> list[Document] | None:
+    async def let_pass(self, reading: Awaitable[_Reading]) -> _Reading | None:
         """Give what was read, or None after a failure that passes by itself."""
         try:
             found = await reading

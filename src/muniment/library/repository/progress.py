@@ -1,0 +1,103 @@
+"""How far documents are and how fast they go, read from their rows as one caller may see them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.identity.principal import Principal
+from muniment.library.models import Document
+from muniment.library.policy import access_filter, predicate
+
+UNFINISHED = ("queued", "processing")
+WINDOW: Final = timedelta(minutes=1)
+"""How far back the pace of a collection looks."""
+
+_WATCHED_AT_ONCE = 500
+_FAILED_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionPace:
+    """What the rows of a collection say of its ingestion."""
+
+    waiting: int
+    processing: int
+    failed: int
+    ended: int
+    """Documents that became ready or failed within the window."""
+    window_s: float
+    """The last minute, or less where the first of those that ended, or are read, began later."""
+    longest_s: float
+    """What the slowest of those that are being embedded still needs."""
+
+
+class ProgressRepository:
+    """Documents of a collection that wait, are read, or failed."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def list_in_progress(
+        self, principal: Principal, collection_id: UUID, watched: frozenset[UUID]
+    ) -> list[Document]:
+        """List the documents that are not finished, and those that were not a moment ago."""
+        found = await self._session.scalars(
+            select(Document)
+            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
+            .where(or_(_is_unfinished(), Document.id.in_(watched)))
+            .order_by(Document.id)
+            .limit(_WATCHED_AT_ONCE + len(watched))
+        )
+        return list(found.all())
+
+    async def list_failed(self, principal: Principal, collection_id: UUID) -> list[Document]:
+        """List the documents that failed last."""
+        found = await self._session.scalars(
+            select(Document)
+            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
+            .where(_has_failed())
+            .order_by(Document.ended_at.desc().nulls_last())
+            .limit(_FAILED_AT_ONCE)
+        )
+        return list(found.all())
+
+    async def pace_of(self, principal: Principal, collection_id: UUID) -> CollectionPace:
+        """Count what waits and what ended lately, among what the caller may read."""
+        permitted = predicate(access_filter(principal))
+        unfinished, ended = _is_unfinished(), Document.ended_at > func.now() - WINDOW
+        begun = func.min(Document.begun_at).filter(or_(ended, Document.status == "processing"))
+        window = func.now() - func.greatest(begun, func.now() - WINDOW)
+        left = (Document.chunks_total - Document.chunks_done) / Document.chunks_per_s
+        found = await self._session.execute(
+            select(
+                func.count().filter(and_(unfinished, Document.status == "queued")),
+                func.count().filter(and_(unfinished, Document.status == "processing")),
+                func.count().filter(ended),
+                func.coalesce(func.extract("epoch", window), 0.0),
+                func.max(left).filter(Document.status == "processing"),
+            )
+            .where(Document.collection_id == collection_id, permitted)
+            .where(or_(unfinished, ended))
+        )
+        waiting, processing, ended_lately, window_s, longest_s = found.one()
+        failed = await self._session.scalar(
+            select(func.count())
+            .select_from(Document)
+            .where(Document.collection_id == collection_id, permitted, _has_failed())
+        )
+        return CollectionPace(
+            waiting, processing, failed or 0, ended_lately, float(window_s), float(longest_s or 0)
+        )
+
+
+def _is_unfinished() -> ColumnElement[bool]:
+    # The first part is for the index, the second one says what is meant.
+    return and_(Document.ended_at.is_(None), Document.status.in_(UNFINISHED))
+
+
+def _has_failed() -> ColumnElement[bool]:
+    return and_(Document.error_code.is_not(None), Document.status == "failed")
