@@ -1,7 +1,7 @@
 """The command `add`: files become documents, and the command works until they can be searched."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,12 @@ from muniment.app.container import open_worker
 from muniment.cli.collections import CollectionName, find_collection, session_of
 from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
-from muniment.cli.outcomes import REMOVED, Report, progress_bar, tell, tell_interruption
+from muniment.cli.mirroring import compare, move_all
+from muniment.cli.outcomes import REMOVED, RENAMED, Report, progress_bar, tell, tell_interruption
 from muniment.cli.product import Product, open_product
-from muniment.cli.pruning import prune, require_plausible
+from muniment.cli.pruning import prune
+from muniment.cli.rehearsing import Wish, rehearse, tell_foreseen
+from muniment.cli.terminal import print_json
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
@@ -63,12 +66,29 @@ async def add(
             help="Prune, even if a folder is empty now or more than half would be deleted.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would become of each file, change nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --dry-run: what would change, as JSON.")
+    ] = False,
 ) -> None:
     """Add files and folders; unchanged files are skipped, changed ones become a new version."""
+    if as_json and not dry_run:
+        raise UsageError("--json goes with --dry-run.")
+    removal = Removal(asked=remove or remove_all, believed=remove_all)
     async with open_product(place) as product:
         rule = read_rule(product, access)
+        if dry_run:
+            wanted = DEFAULT_COLLECTION if collection is None else collection
+            wish = Wish(paths, wanted, rule, prunes=removal.asked, believes=removal.believed)
+            foreseen = await rehearse(product, wish)
+            if as_json:
+                print_json(*foreseen, as_list=True)
+            else:
+                tell_foreseen(foreseen)
+            return
         async with working(product) as parsers:
-            removal = Removal(asked=remove or remove_all, believed=remove_all)
             report = await add_files(product, parsers, paths, collection, rule, removal)
     tell(report, Console(highlight=False))
     if report.failures:
@@ -100,10 +120,12 @@ async def add_files(
     found = await asyncio.to_thread(find_files, paths, offer.media_types)
     wanted = DEFAULT_COLLECTION if collection is None else collection
     collection_id = await find_collection(product, wanted, make=True)
-    if removal.asked and not removal.believed:
-        await require_plausible(product, collection_id, found.folders)
+    moved: frozenset[str] = frozenset()
+    if removal.asked:
+        mirror = await compare(product, collection_id, found, believe=removal.believed)
+        moved = await move_all(product, mirror.moves)
     report = Report(failures=list(found.refused), skipped=found.skipped)
-    await _Adding(product, collection_id, rule, report).add_all(found.readable)
+    await _Adding(product, collection_id, rule, report, moved).add_all(found.readable)
     if removal.asked:
         report.outcomes[REMOVED] = await prune(
             product, collection_id, found.folders, believe=removal.believed
@@ -131,12 +153,18 @@ class _Adding:
     """Adds files to one collection and watches what becomes of them."""
 
     def __init__(
-        self, product: Product, collection_id: UUID, rule: AccessRule | None, report: Report
+        self,
+        product: Product,
+        collection_id: UUID,
+        rule: AccessRule | None,
+        report: Report,
+        moved: Collection[str],
     ) -> None:
         self._product = product
         self._collection_id = collection_id
         self._rule = rule
         self._report = report
+        self._moved = moved
         self._scope = Scope(product.principal.tenant_id, product.principal.names)
 
     async def add_all(self, files: Sequence[FoundFile]) -> None:
@@ -176,7 +204,9 @@ class _Adding:
             self._report.fail(file.name, "the file is empty")
             return
         registration = await self._register(file, original)
-        self._report.waiting[registration.document.id] = registration.outcome
+        outcome = registration.outcome
+        is_renamed = outcome == "unchanged" and file.uri in self._moved
+        self._report.waiting[registration.document.id] = RENAMED if is_renamed else outcome
         self._note(registration.document)
 
     async def _register(self, file: FoundFile, original: StoredOriginal) -> Registration:
