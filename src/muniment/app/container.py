@@ -38,6 +38,7 @@ from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.tasks import CountWords, IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
+from muniment.kit.egress.client import EgressClient
 from muniment.kit.plugins import load_plugin
 from muniment.library.service.admission import Admission
 from muniment.library.service.contents import ContentService
@@ -48,6 +49,7 @@ from muniment.ports.embedding import EMBEDDERS, Embedder
 from muniment.ports.jobs import (
     CLEAN_POSTINGS,
     COUNT_WORDS,
+    FETCH_SOURCE,
     FOLD_POSTINGS,
     INGEST_DOCUMENT,
     PURGE_DOCUMENT,
@@ -62,6 +64,8 @@ from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
+from muniment.sources.owner import Owners
+from muniment.sources.tasks import FetchSource, plan_fetches
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Serving:
     idempotency: IdempotencyStore
     intake: Intake
     uploads: UploadService
+    admission: Admission
+    egress: EgressClient
     search: SearchService
     answers: AnswerService
 
@@ -100,6 +106,8 @@ class Serving:
             "identity": shared.settings.identity,
             "idempotency": self.idempotency,
             "uploads": self.uploads,
+            "admission": self.admission,
+            "egress": self.egress,
             "contents": ContentService(self.transactions, shared.originals, shared.clock),
             "progress": ProgressService(self.transactions, shared.clock, shared.settings.events),
             "search_service": self.search,
@@ -149,6 +157,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         idempotency = IdempotencyStore(transactions)
         intake = Intake(transactions, shared.originals)
         search = await _search_service(shared, transactions)
+        admission = _admission(shared)
         yield Serving(
             shared=shared,
             urls=urls,
@@ -160,13 +169,15 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             uploads=UploadService(
                 transactions,
                 intake,
-                Admission(shared.originals, settings.limits, settings.uploads.min_free_bytes),
+                admission,
                 idempotency,
                 settings.uploads,
                 settings.limits,
                 await _media_types(settings),
                 settings.identity.attributes,
             ),
+            admission=admission,
+            egress=EgressClient(settings.egress),
             search=search,
             answers=AnswerService(
                 transactions, search, shared.embedder, shared.lexical, settings.answers
@@ -208,12 +219,36 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             COUNT_WORDS: CountWords(transactions),
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
+            FETCH_SOURCE: _fetch_source(shared, transactions, parsers),
             FOLD_POSTINGS: FoldPostings(transactions),
             CLEAN_POSTINGS: CleanPostings(transactions),
         }
         chores = _chores(transactions, settings)
         worker = Worker(transactions, kinds, settings.ingestion, chores=chores)
         yield Working(worker, parsers)
+
+
+def _admission(shared: Shared) -> Admission:
+    settings = shared.settings
+    return Admission(shared.originals, settings.limits, settings.uploads.min_free_bytes)
+
+
+def _fetch_source(shared: Shared, transactions: Transactions, parsers: ParserPool) -> FetchSource:
+    settings = shared.settings
+
+    async def media_types() -> Sequence[str]:
+        return (await parsers.offer()).media_types
+
+    return FetchSource(
+        transactions,
+        Intake(transactions, shared.originals),
+        EgressClient(settings.egress),
+        Owners(settings.identity, shared.clock),
+        _admission(shared),
+        settings.limits,
+        settings.uploads.max_bytes,
+        media_types,
+    )
 
 
 def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
@@ -225,6 +260,7 @@ def _chores(transactions: Transactions, settings: Settings) -> list[Chore]:
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
+        Chore("plan_fetches", timedelta(seconds=10), partial(plan_fetches, transactions)),
         Chore("plan_folds", timedelta(seconds=30), partial(plan_folds, transactions)),
         Chore("plan_cleaning", timedelta(hours=1), partial(plan_cleaning, transactions)),
     ]
