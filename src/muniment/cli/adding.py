@@ -16,12 +16,12 @@ from muniment.app.container import open_worker
 from muniment.cli.collections import CollectionName, find_collection, session_of
 from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
+from muniment.cli.following import Addresses, follow, is_address, require_fitting
 from muniment.cli.mirroring import compare, move_all
 from muniment.cli.outcomes import REMOVED, RENAMED, Report, progress_bar, tell, tell_interruption
 from muniment.cli.product import Product, open_product
 from muniment.cli.pruning import prune
 from muniment.cli.rehearsing import Wish, rehearse, tell_foreseen
-from muniment.cli.terminal import print_json
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
@@ -48,48 +48,62 @@ class Removal:
 KEEP_ALL = Removal()
 
 
+Words = Annotated[
+    list[str], typer.Argument(metavar="PATHS...", help="Files, folders and addresses.")
+]
+RuleText = Annotated[
+    str | None, typer.Option("--access", help="Access rule as JSON, for every file.")
+]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Delete documents whose files are gone from the folders.")
+]
+PruneAll = Annotated[
+    bool,
+    typer.Option(
+        "--prune-all",
+        help="Prune, even if a folder is empty now or more than half would be deleted.",
+    ),
+]
+RefetchEvery = Annotated[
+    str | None,
+    typer.Option("--refetch-every", help="How often addresses are fetched again, as PT1H."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would become of each file, change nothing.")
+]
+ForeseenAsJson = Annotated[
+    bool, typer.Option("--json", help="With --dry-run: what would change, as JSON.")
+]
+
+
 async def add(
     place: Place,
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    words: Words,
     collection: CollectionName = None,
-    access: Annotated[
-        str | None, typer.Option("--access", help="Access rule as JSON, for every file.")
-    ] = None,
-    remove: Annotated[
-        bool,
-        typer.Option("--prune", help="Delete documents whose files are gone from the folders."),
-    ] = False,
-    remove_all: Annotated[
-        bool,
-        typer.Option(
-            "--prune-all",
-            help="Prune, even if a folder is empty now or more than half would be deleted.",
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would become of each file, change nothing.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --dry-run: what would change, as JSON.")
-    ] = False,
+    access: RuleText = None,
+    remove: Prune = False,
+    remove_all: PruneAll = False,
+    refetch_every: RefetchEvery = None,
+    dry_run: DryRun = False,
+    as_json: ForeseenAsJson = False,
 ) -> None:
-    """Add files and folders; unchanged files are skipped, changed ones become a new version."""
+    """Add files, folders and addresses; what is unchanged is skipped."""
     if as_json and not dry_run:
         raise UsageError("--json goes with --dry-run.")
+    urls = [word for word in words if is_address(word)]
+    require_fitting(urls, refetch_every, is_dry_run=dry_run)
+    paths = [Path(word) for word in words if not is_address(word)]
+    wanted = DEFAULT_COLLECTION if collection is None else collection
     removal = Removal(asked=remove or remove_all, believed=remove_all)
     async with open_product(place) as product:
         rule = read_rule(product, access)
         if dry_run:
-            wanted = DEFAULT_COLLECTION if collection is None else collection
             wish = Wish(paths, wanted, rule, prunes=removal.asked, believes=removal.believed)
-            foreseen = await rehearse(product, wish)
-            if as_json:
-                print_json(*foreseen, as_list=True)
-            else:
-                tell_foreseen(foreseen)
+            tell_foreseen(await rehearse(product, wish), as_json=as_json)
             return
         async with working(product) as parsers:
-            report = await add_files(product, parsers, paths, collection, rule, removal)
+            report = await add_files(product, parsers, paths, wanted, rule, removal)
+            await follow(product, Addresses(urls, refetch_every, rule), wanted, report)
     tell(report, Console(highlight=False))
     if report.failures:
         raise typer.Exit(1)

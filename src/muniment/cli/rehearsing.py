@@ -15,7 +15,7 @@ from muniment.cli.files import FoundFile, FoundFiles, find_files
 from muniment.cli.mirroring import Mirror, compare, hash_of
 from muniment.cli.product import Product
 from muniment.cli.pruning import editable_documents
-from muniment.cli.terminal import console_of_messages, console_of_results, line
+from muniment.cli.terminal import console_of_messages, console_of_results, line, print_json
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
@@ -72,8 +72,11 @@ async def rehearse(product: Product, wish: Wish) -> list[Foreseen]:
     return sorted([*refused, *foreseen, *removed], key=lambda one: one.name)
 
 
-def tell_foreseen(foreseen: Sequence[Foreseen]) -> None:
-    """Print a line for each, and the sum on stderr."""
+def tell_foreseen(foreseen: Sequence[Foreseen], *, as_json: bool) -> None:
+    """Print a line for each, and the sum on stderr; or a list for a program."""
+    if as_json:
+        print_json(*foreseen, as_list=True)
+        return
     console = console_of_results()
     for one in foreseen:
         more = f" (was {one.was})" if one.was else f", {one.reason}" if one.reason else ""
