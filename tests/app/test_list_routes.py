@@ -69,12 +69,20 @@ async def add_chunks(place: Place, number: int) -> None:
     await place.product.finish_jobs()
 
 
+async def add_sources(place: Place, number: int) -> None:
+    path = f"/api/v1/collections/{place.collection}/sources"
+    for _ in range(number):
+        body = {"url": f"http://10.0.0.1/{next(numbers)}"}
+        (await place.client.post(path, json=body)).raise_for_status()
+
+
 numbers = count(1)
 BUILDERS: Mapping[str, Callable[[Place, int], Awaitable[None]]] = {
     "/api/v1/users": add_users,
     "/api/v1/collections": add_collections,
     "/api/v1/collections/{collection_id}/grants": add_grants,
     "/api/v1/collections/{collection_id}/documents": add_documents,
+    "/api/v1/collections/{collection_id}/sources": add_sources,
     "/api/v1/documents/{document_id}/versions": add_versions,
     "/api/v1/documents/{document_id}/chunks": add_chunks,
 }

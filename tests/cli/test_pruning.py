@@ -129,13 +129,14 @@ class TestPrune:
     ) -> None:
         """The folder was plausible at the beginning; what counts is how it is before deleting."""
 
-        async def plausible(*_: object) -> None:
+        async def moving(*_: object) -> frozenset[str]:
             shutil.rmtree(folder / "sub" / "deep")
+            return frozenset()
 
         (folder / "sub" / "deep").mkdir()
         (folder / "sub" / "herons.txt").rename(folder / "sub" / "deep" / "herons.txt")
         assert run("add", folder, "--collection", "Going").exit_code == 0
-        monkeypatch.setattr("muniment.cli.adding.require_plausible", plausible)
+        monkeypatch.setattr("muniment.cli.adding.move_all", moving)
         result = run("add", folder, "--prune", "--collection", "Going")
         assert result.exit_code == 1
         assert f"There is no file in {folder / 'sub'}" in " ".join(result.stderr.split())

@@ -24,10 +24,12 @@ CALLERS: Mapping[str, str] = {
     "disabled": "was an admin, and is disabled",
     "nobody": "sends no token",
 }
-SEES_DOCUMENT = frozenset({"owner", "editor", "reader"})
+SEES_SOURCE = frozenset({"owner", "editor"})
+SEES_DOCUMENT = SEES_SOURCE | {"reader"}
 SEES_COLLECTION = SEES_DOCUMENT | {"barred", "admin"}
 
-# What an operation shows on success: the document, the collection, the user, or nothing of them.
+# What an operation shows on success: the document, the collection,
+# the source, the user, or nothing of them.
 _TABLE = """
                                                  own edi rea bar str for adm no- dis nob  shows
 GET    /api/v1/users/me                          200 200 200 200 200 200 200 200 401 401  -
@@ -72,6 +74,14 @@ GET    /api/v1/documents/{document_id}/content   200 200 200 404 404 404 403 403
 HEAD   /api/v1/documents/{document_id}/content   200 200 200 404 404 404 403 403 401 401  document
 GET    /api/v1/documents/{document_id}/chunks    200 200 200 404 404 404 403 403 401 401  document
 GET    /api/v1/documents/{document_id}/events    200 200 200 404 404 404 403 403 401 401  -
+POST   /api/v1/collections/{collection_id}/sources
+                                                 202 202 403 403 404 404 403 403 401 401  -
+GET    /api/v1/collections/{collection_id}/sources
+                                                 200 200 403 403 404 404 403 403 401 401  source
+GET    /api/v1/sources/{source_id}               200 200 404 404 404 404 403 403 401 401  source
+PATCH  /api/v1/sources/{source_id}               200 200 404 404 404 404 403 403 401 401  source
+DELETE /api/v1/sources/{source_id}               204 204 404 404 404 404 403 403 401 401  -
+POST   /api/v1/sources/{source_id}/fetch         202 202 404 404 404 404 403 403 401 401  source
 GET    /healthz                                  200 200 200 200 200 200 200 200 200 200  -
 GET    /readyz                                   200 200 200 200 200 200 200 200 200 200  -
 GET    /metrics                                  200 200 200 200 200 200 200 200 200 200  -

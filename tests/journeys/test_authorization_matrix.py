@@ -15,6 +15,7 @@ from tests.journeys.authorization import (
     PAGE,
     SEES_COLLECTION,
     SEES_DOCUMENT,
+    SEES_SOURCE,
     Row,
     read_table,
     write_page,
@@ -29,14 +30,18 @@ DOCUMENT_NAME = "heron-plan.txt"
 DOCUMENT_TEXT = "The heron flies to the lighthouse at dawn."
 COLLECTION_NAME = "Marshland papers"
 USER_SUBJECT = "kingfisher"
+SOURCE_URL = "http://10.0.0.1/cormorant"
+"""An address that is refused before anything is asked."""
 SECRETS: Mapping[str, tuple[str, ...]] = {
     "document": (DOCUMENT_NAME, "heron", "lighthouse"),
     "collection": (COLLECTION_NAME,),
+    "source": ("cormorant",),
     "user": (USER_SUBJECT,),
 }
 SEES: Mapping[str, frozenset[str]] = {
     "document": SEES_DOCUMENT,
     "collection": SEES_COLLECTION,
+    "source": SEES_SOURCE,
     "user": frozenset({"admin"}),
 }
 SPECS: Mapping[str, CallerSpec] = {
@@ -59,6 +64,7 @@ class Stage:
     number: int
     collection_id: str
     document_id: str
+    source_id: str
     user_id: str
 
 
@@ -102,6 +108,10 @@ BODIES: Mapping[str, Callable[[Stage], Sent]] = {
     "POST /api/v1/collections/{collection_id}/documents": lambda _: {
         "files": {"file": ("other.txt", b"Something else.")}
     },
+    "POST /api/v1/collections/{collection_id}/sources": lambda _: {
+        "json": {"url": "http://10.0.0.2/"}
+    },
+    "PATCH /api/v1/sources/{source_id}": lambda _: {"json": {"refetch_every": "P1D"}},
     "PATCH /api/v1/documents/{document_id}": lambda _: {"json": {"metadata": {"year": 2026}}},
     "GET /api/v1/documents/{document_id}/access/explanation": lambda _: {
         "params": {"user": f"{ISSUER}|rene", "group": "/staff"}
@@ -150,12 +160,21 @@ class World:
         )
         document = str(uploaded.raise_for_status().json()["documents"][0]["id"])
         assert (await restrict(owner, document, STAFF_ONLY)).is_success
+        source = await owner.post(
+            f"/api/v1/collections/{collection}/sources", json={"url": SOURCE_URL}
+        )
         await self._product.finish_jobs()
         if failed:
             await mark_failed(self._database, document)
         body = {"issuer": ISSUER, "subject": f"{USER_SUBJECT}-{number}"}
         user = await admin.post("/api/v1/users", json=body)
-        return Stage(number, collection, document, user.raise_for_status().json()["id"])
+        return Stage(
+            number,
+            collection,
+            document,
+            source.raise_for_status().json()["id"],
+            user.raise_for_status().json()["id"],
+        )
 
     async def call(self, row: Row, caller: str, stage: Stage) -> httpx2.Response:
         """Send the operation's request as the caller."""
@@ -163,6 +182,7 @@ class World:
             user_id=stage.user_id,
             collection_id=stage.collection_id,
             document_id=stage.document_id,
+            source_id=stage.source_id,
         )
         sent = BODIES.get(str(row), nothing)(stage)
         headers = {} if row.verb in SAFE else {"If-Match": "*"}

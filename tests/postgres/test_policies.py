@@ -22,7 +22,7 @@ OF_TENANT = (
     "pending_original",
     "tenant_usage",
 )
-OF_DOCUMENT = ("document", "document_version", "chunk")
+OF_DOCUMENT = ("document", "document_version", "chunk", "source")
 
 
 async def tenants_seen(transactions: Transactions, scope: Scope | None, table: str) -> list[int]:
@@ -69,15 +69,16 @@ class TestReading:
 
         assert await tenants_seen(town.database.serving, Scope(1, READER), table) == [1]
 
-    @pytest.mark.parametrize("table", ["collection", "collection_grant", *OF_DOCUMENT])
+    @pytest.mark.parametrize("table", ["collection", "collection_grant", *OF_DOCUMENT[:3]])
     async def test_by_the_worker_looks_at_the_tenant_alone(self, town: Town, table: str) -> None:
         assert await tenants_seen(town.database.worker, None, table) == []
         assert await tenants_seen(town.database.worker, Scope(1), table) == [1]
 
-    async def test_of_originals_on_their_way_in_shows_the_worker_those_of_every_tenant(
-        self, town: Town
+    @pytest.mark.parametrize("table", ["pending_original", "source"])
+    async def test_of_what_the_worker_has_to_look_for_shows_that_of_every_tenant(
+        self, town: Town, table: str
     ) -> None:
-        assert await tenants_seen(town.database.worker, None, "pending_original") == [1, 2]
+        assert await tenants_seen(town.database.worker, None, table) == [1, 2]
 
     @pytest.mark.parametrize("table", ["account", "profile"])
     async def test_of_people_is_refused_to_the_worker(self, town: Town, table: str) -> None:

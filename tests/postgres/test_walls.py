@@ -32,6 +32,7 @@ SERVING_GRANTS = {
     "document_version": {"SELECT", "INSERT"},
     "pending_original": {"SELECT", "INSERT", "DELETE"},
     "tenant_usage": {"SELECT", "INSERT", "UPDATE"},
+    "source": CRUD,
     "chunk": {"SELECT"},
     "chunk_vector": {"SELECT"},
     "chunk_states": {"SELECT"},
@@ -51,9 +52,11 @@ WORKER_GRANTS = {
     "idempotency_key": {"SELECT", "DELETE"},
     "collection": {"SELECT", "DELETE"},
     "collection_grant": {"SELECT"},
-    "document": {"SELECT", "UPDATE", "DELETE"},
-    "document_version": {"SELECT", "UPDATE", "DELETE"},
-    "pending_original": {"SELECT", "UPDATE", "DELETE"},
+    "document": CRUD,
+    "document_version": CRUD,
+    "pending_original": CRUD,
+    "tenant_usage": {"SELECT", "INSERT", "UPDATE"},
+    "source": {"SELECT", "UPDATE"},
     "chunk": {"SELECT", "INSERT", "DELETE"},
     "chunk_vector": {"SELECT", "INSERT", "DELETE"},
     "chunk_states": {"SELECT", "INSERT", "DELETE"},
@@ -102,7 +105,9 @@ class TestGrants:
             )
             assert {row.relname: set(row.granted) for row in found} == expected
 
-    async def test_of_single_columns_are_the_role_of_a_grant(self, database: TestDatabase) -> None:
+    async def test_of_single_columns_are_the_role_of_a_grant_and_what_a_lock_needs(
+        self, database: TestDatabase
+    ) -> None:
         async with database.owner.connect() as owner:
             found = await owner.execute(
                 text(
@@ -111,7 +116,7 @@ class TestGrants:
                     " 'public'::regnamespace) and attacl is not null"
                 )
             )
-            assert found.scalars().all() == ["collection_grant.role"]
+            assert set(found.scalars()) == {"collection_grant.role", "collection.updated_at"}
 
     async def test_leave_nothing_to_everybody(self, database: TestDatabase) -> None:
         async with database.owner.connect() as owner:
@@ -138,7 +143,10 @@ class TestGrants:
                     "muniment_sign_in",
                 },
             ),
-            (WORKER, {"muniment_index_orphans", "muniment_stray_keys"}),
+            (
+                WORKER,
+                {"muniment_index_orphans", "muniment_source_owner", "muniment_stray_keys"},
+            ),
         ],
     )
     async def test_of_functions_are_those_that_each_calls(

@@ -39,6 +39,15 @@ async def build_town(database: TestDatabase) -> Town:
                 ),
                 values,
             )
+            await owner.execute(
+                text(
+                    "insert into source (id, tenant_id, collection_id, document_id, url, host,"
+                    " created_by, roles, groups, group_prefix, attributes, verified_at, revision)"
+                    " select id, tenant_id, collection_id, id, 'http://a/', 'a', created_by, '{}',"
+                    " '{}', '/', '{}', now(), 1 from document where id = :document"
+                ),
+                {"document": document},
+            )
             del values["account"]
             await owner.execute(
                 text(

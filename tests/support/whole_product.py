@@ -39,9 +39,12 @@ class WholeProduct:
 
 
 @asynccontextmanager
-async def whole_product(database: TestDatabase, folder: Path) -> AsyncIterator[WholeProduct]:
+async def whole_product(
+    database: TestDatabase, folder: Path, **overrides: object
+) -> AsyncIterator[WholeProduct]:
     """Open the product with every router; afterwards the database is empty again."""
-    settings = Settings.model_validate({"data_dir": folder, "embedding": {"space": "hashing"}})
+    given = {"data_dir": folder, "embedding": {"space": "hashing"}, **overrides}
+    settings = Settings.model_validate(given)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.clean)
         shared = await stack.enter_async_context(open_shared(settings))

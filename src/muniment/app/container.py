@@ -39,6 +39,7 @@ from muniment.ingestion.pipeline import Pipeline
 from muniment.ingestion.tasks import CountWords, IngestDocument, PurgeDocument, PurgeOriginal
 from muniment.ingestion.worker import JobKind, Worker
 from muniment.kit.clock import Clock, SystemClock
+from muniment.kit.egress.client import EgressClient
 from muniment.kit.plugins import load_plugin
 from muniment.library.service.admission import Admission
 from muniment.library.service.contents import ContentService
@@ -49,6 +50,7 @@ from muniment.ports.embedding import EMBEDDERS, Embedder
 from muniment.ports.jobs import (
     CLEAN_POSTINGS,
     COUNT_WORDS,
+    FETCH_SOURCE,
     FOLD_POSTINGS,
     INGEST_DOCUMENT,
     PURGE_DOCUMENT,
@@ -63,6 +65,8 @@ from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
+from muniment.sources.owner import Owners
+from muniment.sources.tasks import FetchSource, plan_fetches
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Serving:
     idempotency: IdempotencyStore
     intake: Intake
     uploads: UploadService
+    admission: Admission
+    egress: EgressClient
     search: SearchService
     answers: AnswerService
 
@@ -101,6 +107,8 @@ class Serving:
             "identity": shared.settings.identity,
             "idempotency": self.idempotency,
             "uploads": self.uploads,
+            "admission": self.admission,
+            "egress": self.egress,
             "contents": ContentService(self.transactions, shared.originals, shared.clock),
             "progress": ProgressService(self.transactions, shared.clock, shared.settings.events),
             "search_service": self.search,
@@ -150,6 +158,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         idempotency = IdempotencyStore(transactions)
         intake = Intake(transactions, shared.originals)
         search = await _search_service(shared, transactions)
+        admission = _admission(shared)
         yield Serving(
             shared=shared,
             urls=urls,
@@ -161,13 +170,15 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             uploads=UploadService(
                 transactions,
                 intake,
-                Admission(shared.originals, settings.limits, settings.uploads.min_free_bytes),
+                admission,
                 idempotency,
                 settings.uploads,
                 settings.limits,
                 await _media_types(settings),
                 settings.identity.attributes,
             ),
+            admission=admission,
+            egress=EgressClient(settings.egress),
             search=search,
             answers=AnswerService(
                 transactions, search, shared.embedder, shared.lexical, settings.answers
@@ -209,12 +220,36 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
             COUNT_WORDS: CountWords(transactions),
             PURGE_DOCUMENT: PurgeDocument(transactions, originals, space),
             PURGE_ORIGINAL: PurgeOriginal(transactions, originals),
+            FETCH_SOURCE: _fetch_source(shared, transactions, parsers),
             FOLD_POSTINGS: FoldPostings(transactions),
             CLEAN_POSTINGS: CleanPostings(transactions),
         }
         chores = _chores(transactions, shared)
         worker = Worker(transactions, kinds, settings.ingestion, chores=chores)
         yield Working(worker, parsers)
+
+
+def _admission(shared: Shared) -> Admission:
+    settings = shared.settings
+    return Admission(shared.originals, settings.limits, settings.uploads.min_free_bytes)
+
+
+def _fetch_source(shared: Shared, transactions: Transactions, parsers: ParserPool) -> FetchSource:
+    settings = shared.settings
+
+    async def media_types() -> Sequence[str]:
+        return (await parsers.offer()).media_types
+
+    return FetchSource(
+        transactions,
+        Intake(transactions, shared.originals),
+        EgressClient(settings.egress),
+        Owners(settings.identity, shared.clock),
+        _admission(shared),
+        settings.limits,
+        settings.uploads.max_bytes,
+        media_types,
+    )
 
 
 def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
@@ -229,6 +264,7 @@ def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
         Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
         Chore("tidy_orphans", timedelta(days=1), scan.tidy, at_once=False),
+        Chore("plan_fetches", timedelta(seconds=10), partial(plan_fetches, transactions)),
         Chore("plan_folds", timedelta(seconds=30), partial(plan_folds, transactions)),
         Chore("plan_cleaning", timedelta(hours=1), partial(plan_cleaning, transactions)),
     ]

@@ -7,5 +7,6 @@ from muniment.index.router import router as chunks
 from muniment.library.router.library import router as library
 from muniment.profiles.router import router as profiles
 from muniment.retrieval.router import router as search
+from muniment.sources.router import router as sources
 
-ROUTERS: tuple[APIRouter, ...] = (profiles, search, answers, library, chunks)
+ROUTERS: tuple[APIRouter, ...] = (profiles, search, answers, library, chunks, sources)

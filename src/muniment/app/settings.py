@@ -14,6 +14,7 @@ from muniment.index.chunking import ChunkingSettings
 from muniment.index.settings import EmbeddingSettings, VectorSettings
 from muniment.ingestion.parsing.settings import ParsingSettings
 from muniment.ingestion.settings import IngestionSettings
+from muniment.kit.egress.settings import EgressSettings
 from muniment.kit.errors import ConfigurationError
 from muniment.kit.logging import LogSettings
 from muniment.kit.settings import RootSettings, load_settings
@@ -54,6 +55,7 @@ class Settings(RootSettings):
     uploads: UploadSettings = UploadSettings()
     limits: TenantLimits = TenantLimits()
     events: EventSettings = EventSettings()
+    egress: EgressSettings = EgressSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     parsing: ParsingSettings = ParsingSettings()
     ingestion: IngestionSettings = IngestionSettings()

@@ -8,8 +8,9 @@ from muniment.library import models as library
 from muniment.postgres import jobs
 from muniment.postgres.base import Base
 from muniment.profiles import models as profiles
+from muniment.sources import models as sources
 
-MODULES = (identity, profiles, library, index, jobs)
+MODULES = (identity, profiles, library, sources, index, jobs)
 """The modules whose import registers the tables."""
 
 

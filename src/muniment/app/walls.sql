@@ -26,6 +26,7 @@ grant select, insert, update on account to {serving};
 create policy tenant on account to {serving} using (tenant_id = {tenant});
 grant execute on function muniment_sign_in(text, text, text) to {serving};
 grant execute on function muniment_erase_account(uuid) to {serving};
+grant execute on function muniment_source_owner(uuid) to {worker};
 
 -- Who was erased, as hashes: read and written within the two functions. The worker removes the old.
 alter table erased_subject enable row level security;
@@ -49,7 +50,7 @@ create policy job on idempotency_key to {worker} using (true);
 -- it through the collection's own policy, since foreign keys look behind the walls.
 alter table collection enable row level security;
 grant select, insert, update, delete on collection to {serving};
-grant select, delete on collection to {worker};
+grant select, update (updated_at), delete on collection to {worker};
 create policy tenant on collection to {serving} using (tenant_id = {tenant});
 create policy job on collection to {worker} using (tenant_id = {tenant});
 
@@ -66,7 +67,7 @@ create policy job on collection_grant to {worker} using (tenant_id = {tenant});
 -- index that serves it. What may be read may be written, into a collection of the tenant.
 alter table document enable row level security;
 grant select, insert, update on document to {serving};
-grant select, update, delete on document to {worker};
+grant select, insert, update, delete on document to {worker};
 create policy effective_principals on document to {serving}
     using (tenant_id = {tenant} and (
         acl && {keys}
@@ -88,7 +89,7 @@ grant execute on function muniment_count_documents(uuid[]) to {serving};
 -- Whatever holds text asks the document again, and through the document's own policy.
 alter table document_version enable row level security;
 grant select, insert on document_version to {serving};
-grant select, update, delete on document_version to {worker};
+grant select, insert, update, delete on document_version to {worker};
 create policy of_document on document_version to {serving}
     using (tenant_id = {tenant} and exists (select from document d where d.id = document_id))
     with check (tenant_id = {tenant} and exists (select from document d where d.id = document_id));
@@ -106,14 +107,28 @@ create policy job on chunk to {worker} using (tenant_id = {tenant});
 -- versions that may name a key within the tenant of the row. It locks rows, which is an update.
 alter table pending_original enable row level security;
 grant select, insert, delete on pending_original to {serving};
-grant select, update, delete on pending_original to {worker};
+grant select, insert, update, delete on pending_original to {worker};
 create policy tenant on pending_original to {serving} using (tenant_id = {tenant});
 create policy job on pending_original to {worker} using (true);
 
 -- How much each tenant keeps: counted by what adds and deletes, in the same transaction.
 alter table tenant_usage enable row level security;
-grant select, insert, update on tenant_usage to {serving};
+grant select, insert, update on tenant_usage to {serving}, {worker};
 create policy tenant on tenant_usage to {serving} using (tenant_id = {tenant});
+create policy job on tenant_usage to {worker} using (tenant_id = {tenant});
+
+-- Sources: an address tells of its document, so it is shown with it; who may edit which is asked in
+-- sources/policy.py. The worker looks in all tenants for what is due. What it fetches it registers
+-- itself, in the name of the source's owner; one function tells who that is and whether they are active.
+alter table source enable row level security;
+grant select, insert, update, delete on source to {serving};
+grant select, update on source to {worker};
+create policy of_document on source to {serving}
+    using (tenant_id = {tenant}
+        and (document_id is null or exists (select from document d where d.id = document_id)))
+    with check (tenant_id = {tenant} and exists (select from collection c where c.id = collection_id)
+        and (document_id is null or exists (select from document d where d.id = document_id)));
+create policy job on source to {worker} using (true);
 
 -- The index: numbers without text.
 grant select on chunk_vector, chunk_lex, chunk_states, lex_term, lex_total to {serving};

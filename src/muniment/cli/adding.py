@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,12 @@ from muniment.app.container import open_worker
 from muniment.cli.collections import CollectionName, find_collection, session_of
 from muniment.cli.command import Place, UsageError
 from muniment.cli.files import FoundFile, find_files
-from muniment.cli.outcomes import REMOVED, Report, tell, tell_interruption
+from muniment.cli.following import Addresses, follow, is_address, require_fitting
+from muniment.cli.mirroring import compare, move_all
+from muniment.cli.outcomes import REMOVED, RENAMED, Report, tell, tell_interruption
 from muniment.cli.product import Product, open_product
-from muniment.cli.pruning import prune, require_plausible
+from muniment.cli.pruning import prune
+from muniment.cli.rehearsing import Wish, rehearse, tell_foreseen
 from muniment.cli.watching import Display, Sight, open_display
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
@@ -49,31 +52,62 @@ class Removal:
 KEEP_ALL = Removal()
 
 
+Words = Annotated[
+    list[str], typer.Argument(metavar="PATHS...", help="Files, folders and addresses.")
+]
+RuleText = Annotated[
+    str | None, typer.Option("--access", help="Access rule as JSON, for every file.")
+]
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Delete documents whose files are gone from the folders.")
+]
+PruneAll = Annotated[
+    bool,
+    typer.Option(
+        "--prune-all",
+        help="Prune, even if a folder is empty now or more than half would be deleted.",
+    ),
+]
+RefetchEvery = Annotated[
+    str | None,
+    typer.Option("--refetch-every", help="How often addresses are fetched again, as PT1H."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would become of each file, change nothing.")
+]
+ForeseenAsJson = Annotated[
+    bool, typer.Option("--json", help="With --dry-run: what would change, as JSON.")
+]
+
+
 async def add(
     place: Place,
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    words: Words,
     collection: CollectionName = None,
-    access: Annotated[
-        str | None, typer.Option("--access", help="Access rule as JSON, for every file.")
-    ] = None,
-    remove: Annotated[
-        bool,
-        typer.Option("--prune", help="Delete documents whose files are gone from the folders."),
-    ] = False,
-    remove_all: Annotated[
-        bool,
-        typer.Option(
-            "--prune-all",
-            help="Prune, even if a folder is empty now or more than half would be deleted.",
-        ),
-    ] = False,
+    access: RuleText = None,
+    remove: Prune = False,
+    remove_all: PruneAll = False,
+    refetch_every: RefetchEvery = None,
+    dry_run: DryRun = False,
+    as_json: ForeseenAsJson = False,
 ) -> None:
-    """Add files and folders; unchanged files are skipped, changed ones become a new version."""
+    """Add files, folders and addresses; what is unchanged is skipped."""
+    if as_json and not dry_run:
+        raise UsageError("--json goes with --dry-run.")
+    urls = [word for word in words if is_address(word)]
+    require_fitting(urls, refetch_every, is_dry_run=dry_run)
+    paths = [Path(word) for word in words if not is_address(word)]
+    wanted = DEFAULT_COLLECTION if collection is None else collection
+    removal = Removal(asked=remove or remove_all, believed=remove_all)
     async with open_product(place) as product:
         rule = read_rule(product, access)
+        if dry_run:
+            wish = Wish(paths, wanted, rule, prunes=removal.asked, believes=removal.believed)
+            tell_foreseen(await rehearse(product, wish), as_json=as_json)
+            return
         async with working(product) as parsers:
-            removal = Removal(asked=remove or remove_all, believed=remove_all)
-            report = await add_files(product, parsers, paths, collection, rule, removal)
+            report = await add_files(product, parsers, paths, wanted, rule, removal)
+            await follow(product, Addresses(urls, refetch_every, rule), wanted, report)
     tell(report, Console(highlight=False))
     if report.failures:
         raise typer.Exit(1)
@@ -104,10 +138,12 @@ async def add_files(
     found = await asyncio.to_thread(find_files, paths, offer.media_types)
     wanted = DEFAULT_COLLECTION if collection is None else collection
     collection_id = await find_collection(product, wanted, make=True)
-    if removal.asked and not removal.believed:
-        await require_plausible(product, collection_id, found.folders)
+    moved: frozenset[str] = frozenset()
+    if removal.asked:
+        mirror = await compare(product, collection_id, found, believe=removal.believed)
+        moved = await move_all(product, mirror.moves)
     report = Report(failures=list(found.refused), skipped=found.skipped)
-    await _Adding(product, collection_id, rule, report).add_all(found.readable)
+    await _Adding(product, collection_id, rule, report, moved).add_all(found.readable)
     if removal.asked:
         report.outcomes[REMOVED] = await prune(
             product, collection_id, found.folders, believe=removal.believed
@@ -135,12 +171,18 @@ class _Adding:
     """Adds files to one collection and watches what becomes of them."""
 
     def __init__(
-        self, product: Product, collection_id: UUID, rule: AccessRule | None, report: Report
+        self,
+        product: Product,
+        collection_id: UUID,
+        rule: AccessRule | None,
+        report: Report,
+        moved: Collection[str],
     ) -> None:
         self._product = product
         self._collection_id = collection_id
         self._rule = rule
         self._report = report
+        self._moved = moved
         self._scope = Scope(product.principal.tenant_id, product.principal.names)
 
     async def add_all(self, files: Sequence[FoundFile]) -> None:
@@ -180,7 +222,9 @@ class _Adding:
             self._report.fail(file.name, "the file is empty")
             return
         registration = await self._register(file, original)
-        self._report.waiting[registration.document.id] = registration.outcome
+        outcome = registration.outcome
+        is_renamed = outcome == "unchanged" and file.uri in self._moved
+        self._report.waiting[registration.document.id] = RENAMED if is_renamed else outcome
         self._note(registration.document)
 
     async def _register(self, file: FoundFile, original: StoredOriginal) -> Registration:

@@ -43,7 +43,7 @@ async def all_collections(product: Product, session: AsyncSession) -> list[Colle
             return views
 
 
-async def find_collection(product: Product, wanted: str, *, make: bool = False) -> UUID:
+async def find_held(product: Product, wanted: str) -> UUID | None:
     """Find a collection by id or name; names are not unique, so two of a name are refused.
 
     Collections that the user holds no role in do not count: an admin knows of everybody's.
@@ -51,23 +51,31 @@ async def find_collection(product: Product, wanted: str, *, make: bool = False) 
     wanted = wanted.strip()  # as the name of every collection is
     async with session_of(product) as session:
         held = [view for view in await all_collections(product, session) if view.role is not None]
-        matches = [
-            view.collection.id
-            for view in held
-            if wanted in {view.collection.name, str(view.collection.id)}
-        ]
-        if len(matches) > 1:
-            ids = ", ".join(map(str, matches))
-            raise UsageError(
-                f"{len(matches)} collections are called {wanted}.", hint=f"Name one by id: {ids}"
-            )
-        if matches:
-            return matches[0]
-        if not make:
-            raise UsageError(
-                f"There is no collection {wanted} among those you have access to.",
-                hint="`muniment collections list` shows them.",
-            )
-        request = request_of(CollectionCreate, "The name of the collection", name=wanted)
+    matches = [
+        view.collection.id
+        for view in held
+        if wanted in {view.collection.name, str(view.collection.id)}
+    ]
+    if len(matches) > 1:
+        ids = ", ".join(map(str, matches))
+        raise UsageError(
+            f"{len(matches)} collections are called {wanted}.", hint=f"Name one by id: {ids}"
+        )
+    return matches[0] if matches else None
+
+
+async def find_collection(product: Product, wanted: str, *, make: bool = False) -> UUID:
+    """Find a collection as `find_held` does, or make it if that is wished. Raises UsageError."""
+    found = await find_held(product, wanted)
+    if found is not None:
+        return found
+    wanted = wanted.strip()
+    if not make:
+        raise UsageError(
+            f"There is no collection {wanted} among those you have access to.",
+            hint="`muniment collections list` shows them.",
+        )
+    request = request_of(CollectionCreate, "The name of the collection", name=wanted)
+    async with session_of(product) as session:
         view = await CollectionService(session).create(product.principal, request)
         return view.collection.id

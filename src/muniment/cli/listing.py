@@ -35,7 +35,7 @@ async def list_collections(place: Place, as_json: AsJson = False) -> None:
     if as_json:
         print_json(*collections, as_list=True)
         return
-    table = _table("name", "role", "created")
+    table = table_of("name", "role", "created")
     for collection in collections:
         created = f"{collection.created_at:%Y-%m-%d}"
         role = collection.role or "-"
@@ -56,7 +56,7 @@ async def list_documents(
     if as_json:
         print_json(*documents, as_list=True, without="unset")
         return
-    table = _table("name", "status", "version", "chunks", "error")
+    table = table_of("name", "status", "version", "chunks", "error")
     for document in documents:
         error = document.error.code if document.error else ""
         version, chunks = str(document.version), str(document.chunks)
@@ -100,7 +100,8 @@ async def _documents(
     return sorted(views, key=lambda view: view.document.id, reverse=True)
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
+    """Make a table of rows with an id, which is never cut."""
     table = Table(box=None, header_style="dim")
     table.add_column("id", no_wrap=True, min_width=_ID_WIDTH)
     for column in columns:

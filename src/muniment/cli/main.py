@@ -41,7 +41,7 @@ COMMANDS = (
     Command(
         "add",
         "muniment.cli.adding:add",
-        "Add files and folders; unchanged files are skipped, changed ones become a new version.",
+        "Add files, folders and addresses; what is unchanged is skipped.",
     ),
     Command(
         "ask",
@@ -67,6 +67,16 @@ COMMANDS = (
         "collections list",
         "muniment.cli.listing:list_collections",
         "List the collections with the role that the acting user holds; an admin sees all.",
+    ),
+    Command(
+        "sources list",
+        "muniment.cli.sources:list_sources",
+        "List the addresses that documents follow; of one collection, or of all one may edit.",
+    ),
+    Command(
+        "sources rm",
+        "muniment.cli.sources:remove_source",
+        "Stop following an address; its document stays.",
     ),
     Command(
         "serve",
@@ -108,6 +118,7 @@ COMMANDS = (
 _GROUPS = {
     "documents": "What is in the library.",
     "collections": "Sets of documents with their own access.",
+    "sources": "Addresses that documents follow.",
 }
 
 

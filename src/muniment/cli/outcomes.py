@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final, Literal
 from uuid import UUID
 
 from rich.console import Console
@@ -9,6 +10,9 @@ from rich.text import Text
 
 from muniment.cli.terminal import console_of_messages, line
 from muniment.library.service.registration import Outcome
+
+RENAMED: Final = "renamed"
+"""What `--prune` did to a document whose file has another name now, and is otherwise unchanged."""
 
 REMOVED = "removed"
 """What `--prune` did to documents; all other outcomes are those of files."""
@@ -24,7 +28,7 @@ class Report:
     """Name of the file, and the reason."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
     """Name of a file in a folder that was passed over, and the reason."""
-    waiting: dict[UUID, Outcome] = field(default_factory=dict)
+    waiting: dict[UUID, Outcome | Literal["renamed"]] = field(default_factory=dict)
     """Documents whose ingestion has not ended yet."""
 
     @property

@@ -19,10 +19,12 @@ from uuid import UUID
 from muniment.cli.collections import session_of
 from muniment.cli.files import holds_files
 from muniment.cli.product import Product
+from muniment.identity.principal import Principal
 from muniment.kit.clock import SystemClock
 from muniment.kit.errors import MunimentError
 from muniment.kit.etag import ANY_REVISION
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
+from muniment.library.models import Document
 from muniment.library.repository.documents import DocumentCriteria
 from muniment.library.service.documents import DocumentService
 
@@ -65,20 +67,11 @@ class TooMuchGoneError(MunimentError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """A document that the user added from a file below one of the folders."""
 
-    document_id: UUID
+    document: Document
     file: Path
-
-
-async def require_plausible(product: Product, collection_id: UUID, folders: Sequence[Path]) -> None:
-    """Refuse, before anything is added, what `prune` would refuse afterwards.
-
-    Raises FolderEmptyError and TooMuchGoneError.
-    """
-    known = await _known_below(product, collection_id, folders)
-    await asyncio.to_thread(_find_gone, known, folders, believe=False)
 
 
 async def prune(
@@ -90,25 +83,72 @@ async def prune(
     alone; so are those that the user may not edit. Raises FolderEmptyError and TooMuchGoneError,
     unless all that is gone is to be believed.
     """
-    known = await _known_below(product, collection_id, folders)
+    documents = await editable_documents(product, collection_id)
+    known = known_below(product.principal, documents, folders)
     # Looked at anew, for a disk may have gone away while files were added.
-    gone = await asyncio.to_thread(_find_gone, known, folders, believe=believe)
-    for document in gone:
+    gone = await asyncio.to_thread(find_gone, known)
+    if not believe:
+        await asyncio.to_thread(require_plausible, gone, known, folders)
+    for one in gone:
         async with session_of(product) as session:
             service = DocumentService(session, product.settings.identity.attributes, SystemClock())
-            await service.delete(product.principal, document.document_id, ANY_REVISION)
+            await service.delete(product.principal, one.document.id, ANY_REVISION)
     return len(gone)
 
 
-def _find_gone(known: Sequence[_Known], folders: Sequence[Path], *, believe: bool) -> list[_Known]:
-    gone = [document for document in known if _is_gone(document.file)]
-    if not believe:
-        _require_filled(gone, folders)
-        _require_few(gone, known, folders)
-    return gone
+async def editable_documents(product: Product, collection_id: UUID) -> list[Document]:
+    """List the documents with an address that the user may edit, whoever brought them."""
+    found: list[Document] = []
+    cursor: str | None = None
+    async with session_of(product) as session:
+        service = DocumentService(session, product.settings.identity.attributes, SystemClock())
+        while True:
+            page = await service.list_in(
+                product.principal,
+                collection_id,
+                DocumentCriteria(),
+                PageRequest(cursor, MAX_LIMIT),
+            )
+            found += [
+                view.document
+                for view in page.items
+                if view.may_edit and view.document.uri is not None
+            ]
+            cursor = page.next
+            if cursor is None:
+                return found
 
 
-def _require_filled(gone: Sequence[_Known], folders: Sequence[Path]) -> None:
+def known_below(
+    principal: Principal, documents: Sequence[Document], folders: Sequence[Path]
+) -> list[Known]:
+    """Choose the documents that go with their files: added by this user from below the folders."""
+    found = []
+    for document in documents:
+        if document.follows_file and document.created_by == principal.user_id:
+            file = _file_of(document.uri or "")
+            if file is not None and any(folder in file.parents for folder in folders):
+                found.append(Known(document, file))
+    return found
+
+
+def find_gone(known: Sequence[Known]) -> list[Known]:
+    """Choose the documents whose files are certainly not there. Blocks on the disk."""
+    return [one for one in known if _is_gone(one.file)]
+
+
+def require_plausible(
+    gone: Sequence[Known], known: Sequence[Known], folders: Sequence[Path]
+) -> None:
+    """Refuse to believe that much is gone at once. Blocks on the disk.
+
+    Raises FolderEmptyError and TooMuchGoneError.
+    """
+    _require_filled(gone, folders)
+    _require_few(gone, known, folders)
+
+
+def _require_filled(gone: Sequence[Known], folders: Sequence[Path]) -> None:
     """Refuse when the last folder that still stands above a file that is gone is empty."""
     is_filled = cache(holds_files)
     for document in gone:
@@ -117,7 +157,7 @@ def _require_filled(gone: Sequence[_Known], folders: Sequence[Path]) -> None:
             raise FolderEmptyError(folder)
 
 
-def _require_few(gone: Sequence[_Known], known: Sequence[_Known], folders: Sequence[Path]) -> None:
+def _require_few(gone: Sequence[Known], known: Sequence[Known], folders: Sequence[Path]) -> None:
     for folder in folders:
         all_of_it = sum(folder in document.file.parents for document in known)
         lost = sum(folder in document.file.parents for document in gone)
@@ -131,42 +171,6 @@ def _last_standing(file: Path, folders: Sequence[Path]) -> Path:
         if parent.is_dir() or parent in folders:
             return parent
     return file.parent
-
-
-async def _known_below(
-    product: Product, collection_id: UUID, folders: Sequence[Path]
-) -> list[_Known]:
-    found = []
-    for document_id, uri in await _own(product, collection_id):
-        file = _file_of(uri)
-        if file is not None and any(folder in file.parents for folder in folders):
-            found.append(_Known(document_id, file))
-    return found
-
-
-async def _own(product: Product, collection_id: UUID) -> list[tuple[UUID, str]]:
-    found: list[tuple[UUID, str]] = []
-    cursor: str | None = None
-    async with session_of(product) as session:
-        service = DocumentService(session, product.settings.identity.attributes, SystemClock())
-        while True:
-            page = await service.list_in(
-                product.principal,
-                collection_id,
-                DocumentCriteria(),
-                PageRequest(cursor, MAX_LIMIT),
-            )
-            found += [
-                (view.document.id, view.document.uri)
-                for view in page.items
-                if view.may_edit
-                and view.document.follows_file
-                and view.document.created_by == product.principal.user_id
-                and view.document.uri is not None
-            ]
-            cursor = page.next
-            if cursor is None:
-                return found
 
 
 def _is_gone(file: Path) -> bool:

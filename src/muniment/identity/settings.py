@@ -172,8 +172,8 @@ class IdentitySettings(_Settings):
     )
     rights_max_age: Duration = Field(
         default=timedelta(hours=24),
-        description="How old the last verified rights of an owner may be for work without a token; "
-        "not used by this version.",
+        description="How old the last verified rights of an owner may be for work without a token, "
+        "such as fetching a source again. Those of the built-in issuer do not grow old.",
     )
     refresh_grace: Duration = Field(
         default=timedelta(minutes=5),

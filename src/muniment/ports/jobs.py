@@ -24,6 +24,9 @@ FOLD_POSTINGS = "fold_postings"
 CLEAN_POSTINGS = "clean_postings"
 """Drop from the packed postings of a tenant what is gone."""
 
+FETCH_SOURCE = "fetch_source"
+"""Fetch a source and let its document follow."""
+
 NOBODY = UUID(int=0)
 """For whom jobs are done that no user waits for: they take turns as one more user would."""
 
@@ -93,6 +96,12 @@ def document_ingestion(
     payload: JobPayload = {"document_id": str(document_id), "version": version}
     key = f"{document_id}:{version}"
     return NewJob(tenant_id, INGEST_DOCUMENT, key, payload, user_id=user_id)
+
+
+def source_fetch(tenant_id: int, source_id: UUID, user_id: UUID) -> NewJob:
+    """Ask for a source to be fetched, in the name of whoever added it."""
+    name = str(source_id)
+    return NewJob(tenant_id, FETCH_SOURCE, name, {"source_id": name}, user_id=user_id)
 
 
 def postings_fold(tenant_id: int) -> NewJob:

@@ -1,5 +1,6 @@
 """Every query on documents and versions; each goes through the predicate of `policy`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
@@ -28,6 +29,7 @@ from muniment.postgres.fixed import FixedStatements, Places, in_places
 NEWEST_FIRST = Ordering("documents.newest", (UUID,))
 VERSIONS = Ordering("versions.newest", (int,))
 _STATEMENTS = FixedStatements()
+_ASKED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,19 @@ class DocumentRepository:
             )
         )
         return found is not None
+
+    async def newest_hashes(self, documents: Sequence[Document]) -> dict[UUID, bytes]:
+        """Give the SHA-256 of the newest bytes of documents that were found before."""
+        hashes: dict[UUID, bytes] = {}
+        for start in range(0, len(documents), _ASKED_AT_ONCE):
+            ids = [document.id for document in documents[start : start + _ASKED_AT_ONCE]]
+            found = await self._session.execute(
+                select(DocumentVersion.document_id, DocumentVersion.sha256)
+                .join(Document, Document.id == DocumentVersion.document_id)
+                .where(Document.id.in_(ids), DocumentVersion.number == Document.version)
+            )
+            hashes.update(found.all())
+        return hashes
 
     async def list_versions(self, document: Document, page: PageRequest) -> list[DocumentVersion]:
         """List the versions of a document, newest first, without their texts."""

@@ -91,6 +91,24 @@ class DocumentService:
         await self._keep_change(document)
         return view
 
+    async def move(self, principal: Principal, document_id: UUID, name: str, uri: str) -> bool:
+        """Let a document be found under another address from now on; all else of it stays.
+
+        False when the address is another document's by now, or the document is not there any more.
+        """
+        view = await self._repository.find(principal, document_id)
+        if view is None or not view.may_edit:
+            return False
+        collection_id = view.document.collection_id
+        # The lock of an upload to this address, which would make a document of it as well.
+        await self._repository.lock_identity(collection_id, uri_identity(uri))
+        if await self._repository.find_by_identity(principal, collection_id, uri, name) is not None:
+            return False
+        view = await self._hold_editable(principal, document_id, None)
+        view.document.name, view.document.uri = name, uri
+        await self._keep_change(view.document)
+        return True
+
     async def delete(self, principal: Principal, document_id: UUID, expected: IfMatch) -> None:
         """Delete a document: at commit nobody finds it any more, soon after nothing holds it."""
         view = await self._hold_editable(principal, document_id, expected)
@@ -194,6 +212,11 @@ class DocumentService:
         if expected is not None:
             expected.check(document_etag(view.document))
         return view
+
+
+def uri_identity(uri: str) -> str:
+    """Give what makes two uploads with a uri the same document of a collection."""
+    return f"uri:{uri}"
 
 
 def document_etag(document: Document) -> str:

@@ -31,7 +31,7 @@ from muniment.library.service.access import (
     stored_rule,
 )
 from muniment.library.service.admission import count_growth
-from muniment.library.service.documents import queue
+from muniment.library.service.documents import queue, uri_identity
 from muniment.library.settings import TenantLimits
 from muniment.ports.jobs import NewJob, document_ingestion, original_purge
 from muniment.ports.originals import StoredOriginal
@@ -58,7 +58,7 @@ class NewUpload:
     @property
     def identity(self) -> str:
         """What makes two uploads to a collection the same document."""
-        return f"name:{self.name}" if self.uri is None else f"uri:{self.uri}"
+        return f"name:{self.name}" if self.uri is None else uri_identity(self.uri)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The one way out: every address that somebody else gives us is fetched through this client."""

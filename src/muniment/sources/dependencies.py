@@ -1,0 +1,24 @@
+"""What the routes of sources ask for, as `Annotated` aliases."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from muniment.identity.dependencies import Session
+from muniment.kit.egress.client import EgressClient
+from muniment.kit.state import from_state
+from muniment.library.dependencies import Identity
+from muniment.library.service.admission import Admission
+from muniment.sources.service import SourceService
+
+Egress = Annotated[EgressClient, Depends(from_state("egress", EgressClient))]
+Room = Annotated[Admission, Depends(from_state("admission", Admission))]
+
+
+async def _sources(
+    session: Session, egress: Egress, room: Room, identity: Identity
+) -> SourceService:
+    return SourceService(session, egress, room, identity.attributes)
+
+
+Sources = Annotated[SourceService, Depends(_sources)]

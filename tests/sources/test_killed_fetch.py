@@ -1,0 +1,94 @@
+"""A fetch happens once, whatever is killed."""
+
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from muniment.ingestion.abandoned import sweep_abandoned
+from muniment.postgres import jobs
+from tests.sources.arrange import (
+    HOST,
+    PAGE,
+    SOURCES,
+    add_source,
+    claim,
+    count_rows,
+    expire,
+    fetcher,
+    originals,
+    read_source,
+    version_of,
+)
+from tests.support.database import TestDatabase
+from tests.support.web_server import WebServer
+from tests.support.whole_product import WholeProduct
+
+
+class TestOnce:
+    async def test_a_worker_that_was_taken_for_dead_changes_nothing(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        web: WebServer,
+        migrated: TestDatabase,
+    ) -> None:
+        source = await add_source(alice, collection, web.url(PAGE, HOST))
+        late = await claim(migrated.worker)
+        other = fetcher(product, migrated.worker)
+
+        async def take_over() -> None:
+            await expire(migrated, late)
+            await other.work(await claim(migrated.worker))
+
+        with pytest.raises(jobs.FenceLostError):
+            await fetcher(product, migrated.worker, meanwhile=take_over).work(late)
+        source = await read_source(alice, source)
+        assert (source["status"], await version_of(alice, source)) == ("ready", 1)
+        await product.finish_jobs()
+        assert await count_rows(migrated, "pending_original") == 0
+
+    async def test_what_was_killed_after_storing_is_fetched_again_and_swept(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        web: WebServer,
+        migrated: TestDatabase,
+    ) -> None:
+        source = await add_source(alice, collection, web.url(PAGE))
+        killed = await claim(migrated.worker)
+        fetching = fetcher(product, migrated.worker)
+        wanted = await fetching._begin(killed)
+        assert wanted is not None
+        await fetching._fetch(killed, wanted)  # and then it is gone
+        assert await count_rows(migrated, "pending_original") == 1
+        await expire(migrated, killed)
+        await product.finish_jobs()
+        source = await read_source(alice, source)
+        assert (source["status"], await version_of(alice, source)) == ("ready", 1)
+        await sweep_abandoned(migrated.worker, timedelta(0))
+        await product.finish_jobs()
+        assert await count_rows(migrated, "pending_original") == 0
+
+    async def test_a_source_that_was_removed_meanwhile_brings_nothing(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        web: WebServer,
+        migrated: TestDatabase,
+    ) -> None:
+        source = await add_source(alice, collection, web.url(PAGE, HOST))
+        job = await claim(migrated.worker)
+        files = originals(product)
+
+        async def remove() -> None:
+            await alice.delete(f"{SOURCES}/{source['id']}", headers={"If-Match": "*"})
+
+        await fetcher(product, migrated.worker, meanwhile=remove).work(job)
+        listed = await alice.get(f"/api/v1/collections/{collection}/documents")
+        assert listed.json()["items"] == []
+        assert originals(product) == files
+        assert await count_rows(migrated, "job") == 0
