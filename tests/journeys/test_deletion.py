@@ -74,6 +74,11 @@ class TestDeletion:
             # The vectors of the question, and the tokens of both, are in the caches from here on.
             said = await scene.all_that_is_said(client)
             assert all(word in said for word in SECRETS)
+        measured = (await scene.owner.get("/metrics")).text
+        for cache in ("tokens", "query_vectors", "statements"):
+            counter = f'muniment_cache_lookups_total{{cache="{cache}",outcome="hit"}}'
+            assert f"{counter} 0.0" not in measured
+            assert counter in measured
         await scene.delete(f"documents/{scene.document}")
         for client in (scene.owner, scene.reader):
             said = (await scene.all_that_is_said(client)).lower()
