@@ -19,6 +19,8 @@ from muniment.app.routes import ROUTERS
 from muniment.app.settings import Settings
 from muniment.app.streams import EventStreams
 from muniment.kit.errors import ConfigurationError
+from muniment.kit.hit_metrics import HitMetrics
+from muniment.postgres.fixed import statement_figures
 
 _BACKLOG = 2048
 _GRACE_S = 5
@@ -33,12 +35,22 @@ def make_app(serving: Serving) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[Mapping[str, object]]:
         yield serving.state()
 
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(
+        HitMetrics(
+            {
+                "tokens": serving.authenticator.token_figures,
+                "query_vectors": serving.search.vector_figures,
+                "statements": statement_figures,
+            }
+        )
+    )
     return create_app(
         serving.shared.settings,
         lifespan=lifespan,
         routers=ROUTERS,
         readiness=readiness_of(serving),
-        registry=CollectorRegistry(auto_describe=True),
+        registry=registry,
     )
 
 

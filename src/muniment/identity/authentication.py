@@ -20,6 +20,7 @@ from muniment.identity.settings import IdentitySettings
 from muniment.identity.tenants import resolve_tenant
 from muniment.identity.token_cache import TokenCache
 from muniment.identity.verifier import TokenVerifier
+from muniment.kit.hit_metrics import HitFigures
 from muniment.kit.logging import bind_caller
 
 API_KEY_PREFIX = "mun_"
@@ -66,6 +67,10 @@ class Authenticator:
         self._cache = cache
         self._accounts = accounts
         self._roles = settings.roles
+
+    def token_figures(self) -> HitFigures:
+        """Tell how often a token was known, so that it was not verified anew."""
+        return self._cache.figures
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Give the caller that the header `Authorization` stands for.

@@ -86,6 +86,20 @@ class IdempotencyKeyReusedError(InvalidInputError):
         )
 
 
+class AnswerGoneError(MunimentError):
+    """The Idempotency-Key stands for an answer about something that was deleted since."""
+
+    code = "answer_gone"
+    status = 410
+    title = "What the request made is gone"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request was answered before. Something that the answer named was deleted since.",
+            hint="To do it once more, send it with a new Idempotency-Key.",
+        )
+
+
 class UnknownRoleError(InvalidInputError):
     """The settings have no such role, so nobody can have it."""
 
@@ -122,5 +136,5 @@ SIGN_IN_ERRORS = (AuthenticationRequiredError, InvalidTokenError, TenantRequired
 GUARD_ERRORS = (*SIGN_IN_ERRORS, PermissionDeniedError)
 """What every route that needs a permission may answer."""
 
-IDEMPOTENCY_ERRORS = (IdempotencyInProgressError, IdempotencyKeyReusedError)
+IDEMPOTENCY_ERRORS = (IdempotencyInProgressError, IdempotencyKeyReusedError, AnswerGoneError)
 """What every route that takes an Idempotency-Key may answer."""

@@ -16,11 +16,15 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.identity.errors import IdempotencyInProgressError, IdempotencyKeyReusedError
+from muniment.identity.errors import (
+    AnswerGoneError,
+    IdempotencyInProgressError,
+    IdempotencyKeyReusedError,
+)
 from muniment.identity.models import IdempotencyKey
 from muniment.identity.principal import Principal
 from muniment.postgres.unit_of_work import Scope, Transactions
@@ -88,7 +92,7 @@ class IdempotencyStore:
     ) -> Replay | Ticket:
         """Take the lease on a key, or give the answer that is kept under it.
 
-        Raises IdempotencyInProgressError and IdempotencyKeyReusedError.
+        Raises IdempotencyInProgressError, IdempotencyKeyReusedError and AnswerGoneError.
         """
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
@@ -101,6 +105,8 @@ class IdempotencyStore:
             raise IdempotencyKeyReusedError
         if row.status is None:
             raise IdempotencyInProgressError
+        if row.status == AnswerGoneError.status:
+            raise AnswerGoneError
         return Replay(KeptAnswer(row.status, row.headers or {}, row.body or b""))
 
     async def finish_within(
@@ -141,6 +147,21 @@ async def _keep(session: AsyncSession, ticket: Ticket, answer: KeptAnswer) -> bo
     statement = update(IdempotencyKey).where(_held_by(ticket)).values(values)
     kept = await session.execute(statement.returning(IdempotencyKey.key))
     return kept.one_or_none() is not None
+
+
+async def forget_answers_about(session: AsyncSession, tenant_id: int, gone: UUID) -> None:
+    """Let kept answers that name something say that it is gone, in the transaction that deletes it.
+
+    They are copies of what nobody may see any more. The keys stay taken: a client that repeats its
+    request after a deletion must not make anew what somebody has deleted.
+    """
+    # The body names what the answer is about and what that is in, whichever route gave it.
+    names_it = text("position(convert_to(:gone, 'UTF8') in body) > 0").bindparams(gone=str(gone))
+    await session.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.status.is_not(None), names_it)
+        .values(status=AnswerGoneError.status, headers=None, body=None)
+    )
 
 
 async def purge_expired(transactions: Transactions) -> int:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from muniment.identity.compact import MAX_TOKEN_LENGTH
 from muniment.kit.clock import Clock
+from muniment.kit.hit_metrics import HitFigures
 
 Value = TypeVar("Value")
 
@@ -34,6 +35,11 @@ class TokenCache(Generic[Value]):
         self._lock = Lock()
         self.hits = 0
         self.misses = 0
+
+    @property
+    def figures(self) -> HitFigures:
+        """Tell how often a token was known."""
+        return HitFigures(self.hits, self.misses)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -7,12 +7,15 @@ is compiled once and afterwards handed to the driver with nothing but new values
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, TextClause, bindparam, literal, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
+
+from muniment.kit.hit_metrics import HitFigures
 
 _DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 
@@ -104,6 +107,22 @@ class FreshStatement:
         return (await connection.execute(self._statement, values)).all()
 
 
+@dataclass(slots=True)
+class _Lookups:
+    """Of all kept statements of the process: each repository keeps its own."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+_LOOKUPS = _Lookups()
+
+
+def statement_figures() -> HitFigures:
+    """Tell how often a compiled statement was there."""
+    return HitFigures(_LOOKUPS.hits, _LOOKUPS.misses)
+
+
 class FixedStatements:
     """Keeps compiled statements by what their text depends on; the least recently used give way."""
 
@@ -114,13 +133,16 @@ class FixedStatements:
     def of(self, key: Hashable | None, build: Callable[[], AnySelect]) -> Runnable:
         """Give the statement of a key, built when it is first asked for; of None, a fresh one."""
         if key is None:
+            _LOOKUPS.misses += 1
             return FreshStatement(build())
         kept = self._kept.get(key)
         if kept is None:
+            _LOOKUPS.misses += 1
             kept = self._kept[key] = FixedStatement(build())
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
         else:
+            _LOOKUPS.hits += 1
             self._kept.move_to_end(key)
         return kept
 

@@ -13,6 +13,7 @@ from muniment.index.lexical import LexicalModel, idf, query_weights
 from muniment.index.terms import tenant_salt
 from muniment.index.token_states import QuestionStates
 from muniment.index.word_counts import document_frequencies
+from muniment.kit.hit_metrics import HitFigures
 from muniment.library.errors import CollectionNotFoundError
 from muniment.library.policy import access_filter
 from muniment.ports.vectors import CandidateQuery, Reach, VectorStore
@@ -47,6 +48,11 @@ class SearchService:
         self._detector = detector
         self._lexical = lexical
         self._settings = settings
+
+    def vector_figures(self) -> HitFigures:
+        """Tell how often the vector of a question was known."""
+        counts = self._vectors.counts
+        return HitFigures(counts.hits, counts.misses)
 
     async def search(self, principal: Principal, request: SearchRequest) -> Found:
         """Find the best passages. Raises CollectionNotFoundError."""

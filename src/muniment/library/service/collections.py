@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.etag import IfMatch, make_etag
 from muniment.kit.pagination import Page, PageRequest
@@ -65,6 +66,7 @@ class CollectionService:
         """Take a collection and all its documents away: gone for everybody at commit."""
         view = await self._hold_owned(principal, collection_id, expected)
         await self._repository.remove_with_documents(view.collection)
+        await forget_answers_about(self._session, principal.tenant_id, collection_id)
 
     async def _hold_owned(
         self, principal: Principal, collection_id: UUID, expected: IfMatch

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import JsonValue, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.clock import Clock
 from muniment.kit.errors import InvalidInputError
@@ -116,6 +117,7 @@ class DocumentService:
         await self._repository.save(view.document)
         await jobs.enqueue(self._session, [document_purge(principal.tenant_id, document_id)])
         await UsageRepository(self._session, principal.tenant_id).take_out(document_id)
+        await forget_answers_about(self._session, principal.tenant_id, document_id)
 
     async def retry(self, principal: Principal, document_id: UUID) -> DocumentView:
         """Queue a document that failed once more. Raises NotFailedError."""
