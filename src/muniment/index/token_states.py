@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from muniment.index.terms import stop_words
+from muniment.index.terms import is_function_word
 from muniment.ports.embedding import TokenEmbedding
 
 _BITS = 8
@@ -27,8 +27,11 @@ def packed_states(text: str, embedded: TokenEmbedding, language: str) -> bytes:
 
 def _telling(text: str, embedded: TokenEmbedding, language: str) -> list[int]:
     words = (text[start:end].casefold() for start, end in embedded.words)
-    ignored = stop_words(language)
-    return [place for place, word in enumerate(words) if word not in ignored and _is_word(word)]
+    return [
+        place
+        for place, word in enumerate(words)
+        if _is_word(word) and not is_function_word(word, language)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
