@@ -16,7 +16,7 @@ def dataset(tmp_path: Path) -> Path:
     rows: dict[str, list[dict[str, object]]] = {
         "corpus.jsonl": [
             {"_id": "d1", "title": "Herons", "text": "Herons stand still in shallow water."},
-            {"_id": "d2", "title": "Tides", "text": "The tide turns twice a day."},
+            {"_id": "d2", "title": "Tide", "text": "The tide turns twice a day."},
             {"_id": "d3", "title": "Moss", "text": ""},
             {"_id": "d4", "text": " "},
         ],
@@ -116,3 +116,16 @@ class TestEval:
         result = run_alone("eval", dataset / "qrels.tsv")
         assert (result.exit_code, result.stdout) == (2, "")
         assert "A data set is a folder" in result.stderr
+
+    def test_measures_silence_and_gives_constants_anew(self, run: Run, dataset: Path) -> None:
+        (dataset / "queries.jsonl").write_text(
+            '{"_id": "q1", "text": "Where do herons stand still?", "answers": ["shallow water"]}\n'
+            '{"_id": "q2", "text": "How often does the tide turn?", "answers": ["twice a day"]}\n'
+        )
+        found = json.loads(run("eval", dataset, "--abstention", "--json").stdout)
+        assert found["queries"] == {"tune": 1, "report": 1}
+        assert found["operating_point"]["precision"] == 1.0
+        assert found["fits"].keys() == {"words", "without_closer_look"}
+        shown = run("eval", dataset, "--abstention").stdout.splitlines()
+        assert shown[0].split()[:3] == ["abstain_below", "precision", "recall"]
+        assert len(shown) == len(found["curve"]) + 2

@@ -2,19 +2,29 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import JsonValue
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from muniment.app.container import open_worker
 from muniment.cli.command import Place
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
+from muniment.evaluation.abstention import AbstentionReport, AbstentionTrial
 from muniment.evaluation.corpus import EvaluationCorpus
 from muniment.evaluation.dataset import Dataset, load_dataset
 from muniment.evaluation.models import Arm, Comparison, Figures, Scores, compared_as_json
@@ -48,11 +58,20 @@ async def evaluate(
         Path | None,
         typer.Option("--per-query", help="Write what was measured for each question here."),
     ] = None,
+    abstention: Annotated[
+        bool,
+        typer.Option("--abstention", help="Measure instead when answers are rightly withheld."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure search and answers on a data set in BEIR layout, in a tenant made for it."""
     loaded = await asyncio.to_thread(load_dataset, dataset)
     earlier = {} if before is None else await asyncio.to_thread(read_results, before)
+    if abstention:
+        async with open_product(place) as product:
+            found = (await _measure_silence(product, loaded)).as_json()
+        _show_silence(found, as_json=as_json)
+        return
     async with open_product(place) as product:
         scores = await _run(product, loaded, _ARMS if every_arm else (arm,))
     if per_query is not None:
@@ -72,25 +91,43 @@ async def evaluate(
 def _others(of: Scores, scores: Sequence[Scores], earlier: Results) -> Results:
     """Name what an arm is compared with: the whole with its parts, each with itself before."""
     parts = scores if of.arm == "hybrid" else ()
-    others: dict[str, Figures] = {part.arm: part.figures for part in parts if part is not of}
+    others: dict[str, Figures] = {part.arm: part.of_search for part in parts if part is not of}
     return others | ({_BEFORE: earlier[of.arm]} if of.arm in earlier else {})
 
 
 async def _run(product: Product, dataset: Dataset, arms: Sequence[Arm]) -> list[Scores]:
-    principal = await _somebody_alone(product)
-    serving, shared = product.serving, product.shared
-    async with open_worker(shared, product.urls) as working:
-        corpus = EvaluationCorpus(serving.transactions, serving.intake, working.worker)
+    serving = product.serving
+    async with _corpus(product) as corpus:
         evaluator = Evaluator(corpus, serving.search, serving.answers)
         with _progress() as progress:
-            tasks = {}
+            principal = await _somebody_alone(product)
+            return await evaluator.run(principal, dataset, arms=arms, progress=_teller(progress))
 
-            def tell(stage: str, done: int, total: int) -> None:
-                if stage not in tasks:
-                    tasks[stage] = progress.add_task(stage, total=total)
-                progress.update(tasks[stage], completed=done, total=total)
 
-            return await evaluator.run(principal, dataset, arms=arms, progress=tell)
+async def _measure_silence(product: Product, dataset: Dataset) -> AbstentionReport:
+    point = product.settings.answers.abstain_below
+    async with _corpus(product) as corpus:
+        trial = AbstentionTrial(corpus, product.serving.answers, point)
+        with _progress() as progress:
+            return await trial.run(await _somebody_alone(product), dataset, _teller(progress))
+
+
+@asynccontextmanager
+async def _corpus(product: Product) -> AsyncIterator[EvaluationCorpus]:
+    async with open_worker(product.shared, product.urls) as working:
+        serving = product.serving
+        yield EvaluationCorpus(serving.transactions, serving.intake, working.worker)
+
+
+def _teller(progress: Progress) -> Callable[[str, int, int], None]:
+    tasks: dict[str, TaskID] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(stage, total=total)
+        progress.update(tasks[stage], completed=done, total=total)
+
+    return tell
 
 
 async def _somebody_alone(product: Product) -> Principal:
@@ -125,6 +162,19 @@ def _show_comparisons(scores: Sequence[Scores], compared: Sequence[Sequence[Comp
     if table.row_count:
         Console().print()
         Console().print(table)
+
+
+def _show_silence(found: dict[str, JsonValue], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    chosen, curve = found["operating_point"], found["curve"]
+    points = [chosen, *curve] if isinstance(curve, list) else [chosen]
+    rows = [point for point in points if isinstance(point, dict)]
+    table = _table(*(name for name in rows[0] if name != "intervals"))
+    for row in rows:
+        table.add_row(*(f"{figure:.3f}" for figure in row.values() if isinstance(figure, float)))
+    Console().print(table)
 
 
 def _table(*names: str) -> Table:

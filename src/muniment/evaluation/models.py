@@ -17,6 +17,9 @@ ByQuestion: TypeAlias = Mapping[str, float]
 Figures: TypeAlias = Mapping[str, ByQuestion]
 """Each figure by its name, for every question that it can be told of."""
 
+ANSWERED = "answer@3"
+"""Whether the answer stands in what is quoted."""
+
 _DECIMALS = 4
 
 
@@ -43,6 +46,11 @@ class Scores:
     def queries(self) -> int:
         """Count the questions that have a relevant document."""
         return len(self.figures["ndcg@10"])
+
+    @property
+    def of_search(self) -> Figures:
+        """Give what the arm itself has reached: answers are those of the whole, in every row."""
+        return {name: values for name, values in self.figures.items() if name != ANSWERED}
 
     def mean(self, name: str) -> float:
         """Give a figure over all its questions."""

@@ -7,7 +7,7 @@ from muniment.answers.service import AnswerService
 from muniment.evaluation import metrics
 from muniment.evaluation.corpus import EvaluationCorpus, FilledCorpus, Progress
 from muniment.evaluation.dataset import Dataset, Query
-from muniment.evaluation.models import Arm, ByQuestion, Scores
+from muniment.evaluation.models import ANSWERED, Arm, ByQuestion, Scores
 from muniment.identity.principal import Principal
 from muniment.retrieval.fusion import RankedChunk
 from muniment.retrieval.schemas import SearchRequest
@@ -18,8 +18,8 @@ _DEEP = 400
 """Depth of the second look, where one document holds many of the first hundred chunks."""
 _MAX_QUESTION = 4096
 _TOP = 3
-_IN_TOP, _ANSWERED = "answer_in_top@3", "answer@3"
-"""Whether the answer stands in the first three passages, and whether in what is quoted of them."""
+_IN_TOP = "answer_in_top@3"
+"""Whether the answer stands in the first three passages."""
 
 
 class Evaluator:
@@ -67,7 +67,7 @@ class Evaluator:
             for name, value in measured.items():
                 figures.setdefault(name, {})[query.id] = value
             progress(f"search, {arm}", done, len(queries))
-        told = {_ANSWERED: answered} if answered else {}
+        told = {ANSWERED: answered} if answered else {}
         return Scores(arm, {**figures, **told}, len(filled.ids), filled.failed)
 
     async def _rank(

@@ -42,3 +42,16 @@ def difference(after: Mapping[str, float], before: Mapping[str, float]) -> Inter
     if not shared:
         return None
     return interval([after[question] - before[question] for question in shared])
+
+
+def share(among: Sequence[bool], of: Sequence[bool]) -> Interval:
+    """Give how many of the second are of the first as well; none of none is a share of nought."""
+    both = np.logical_and(among, of).astype(np.float64)
+    whole = np.asarray(of, np.float64)
+    dice = np.random.default_rng(_SEED)
+    shares = []
+    for _ in range(RESAMPLES):
+        drawn = dice.integers(0, len(whole), len(whole))
+        shares.append(both[drawn].sum() / max(whole[drawn].sum(), 1.0))
+    low, high = np.percentile(shares, _MIDDLE)
+    return Interval(float(both.sum() / max(whole.sum(), 1.0)), float(low), float(high))
