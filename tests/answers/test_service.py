@@ -133,7 +133,7 @@ class TestAnswer:
         await shelf.add_document(collection, many)
         request = AnswerRequest(question="How much room for boats has a pier?")
         for most in (1, 4):
-            settings = AnswerSettings(sentences=most, min_relevance=0.3)
+            settings = AnswerSettings(sentences=most, abstain_below=0.1)
             answer = await make_answers(shelf, settings).answer(await shelf.principal(), request)
             assert [citation.marker for citation in answer.citations] == list(range(1, most + 1))
 
@@ -148,7 +148,7 @@ class TestAnswer:
     ) -> None:
         collection = await shelf.add_collection({"everyone": "reader"})
         document = await shelf.add_document(collection, words)
-        answer = await make_answers(shelf, AnswerSettings(min_relevance=0.0, min_share=0.0)).answer(
+        answer = await make_answers(shelf, AnswerSettings(abstain_below=0.0, min_share=0.0)).answer(
             await shelf.principal(), AnswerRequest(question="boats", collections=[collection])
         )
         assert answer.mode == ("extractive" if answer.citations else "none")

@@ -20,6 +20,9 @@ class TestSentenceSpans:
             ["See Fig. 3 and Art. 12 of No. 7.", "No."],
             ["Die Mühle gehört z.B. Hrn. Dr. Weber.", "Vgl. S. 12."],
             ["“Where is it?” he asked.", "“Here.”", "She left."],
+            ["Sie fährt seit dem 1. Mai.", "Am 3. Oktober 1990 regnete es."],
+            ["Er lebte im 16. Jahrhundert, z. B. in Gent.", "Das ist die 2. Auflage."],
+            ["Es waren 12.", "Niemand fehlte."],
             ["Wait ... what?", "Fine… he said so."],
             ["1. First of all, read.", "2. Then sign."],
             ["In 1998.", "The year was wet."],
@@ -32,6 +35,9 @@ class TestSentenceSpans:
     def test_end_at_wide_marks_without_a_space(self) -> None:
         assert split("文書館です。「地図?」もあります\uff01終わり") == [
             "文書館です。", "「地図?」もあります\uff01", "終わり",
+        ]  # fmt: skip
+        assert split("他说\uff1a“明天开会。”然后走了。真的吗\uff1f是。价格是3.5元。") == [
+            "他说\uff1a“明天开会。”", "然后走了。", "真的吗\uff1f", "是。", "价格是3.5元。",
         ]  # fmt: skip
 
     def test_end_before_list_items_and_after_blank_and_short_lines(self) -> None:

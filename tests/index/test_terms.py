@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from muniment.index.terms import ALGORITHMS, MAX_TERM_ID, TermAnalyzer, stop_words, term_id
+from muniment.index.terms import ALGORITHMS, MAX_TERM_ID, TermAnalyzer, is_function_word, term_id
 
 
 def terms(text: str, language: str = "en") -> list[str]:
@@ -80,8 +80,18 @@ class TestTermId:
         assert term_id("mill", b"one") != term_id("mill", b"two")
 
 
-class TestStopWords:
+class TestFunctionWords:
     def test_are_known_for_some_languages(self) -> None:
-        assert "the" in stop_words("en")
-        assert "und" in stop_words("de")
-        assert stop_words("xx") == frozenset()
+        assert is_function_word("the", "en")
+        assert is_function_word("und", "de")
+        assert not is_function_word("the", "xx")
+
+    def test_of_german_are_those_that_ask_as_well(self) -> None:
+        asking = "wann warum wie wo wer was welche welcher welches wohin"
+        assert all(is_function_word(word, "de") for word in asking.split())
+
+    def test_of_chinese_are_pairs_with_a_character_that_asks_or_joins(self) -> None:
+        pairs = TermAnalyzer().words("中国的首都是哪个城市", "zh")
+        telling = [pair for pair in pairs if not is_function_word(pair, "zh")]
+        assert telling == ["中国", "首都", "个城", "城市"]
+        assert not is_function_word("的首", "ja")

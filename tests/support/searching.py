@@ -70,7 +70,7 @@ def make_answers(shelf: Shelf, settings: AnswerSettings | None = None) -> Answer
         make_search(shelf),
         shelf.embedder,
         shelf.lexical,
-        settings or AnswerSettings(min_relevance=0.3),
+        settings or AnswerSettings(abstain_below=0.1),
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from muniment.index.lexical import SparseTerms
 from muniment.index.sentences import sentence_spans
+from muniment.index.terms import UNSPACED
 from muniment.retrieval.passages import Passage
 
 MAX_QUOTE = 600
@@ -27,7 +28,8 @@ _FULL_SENTENCE = 30
 _FULLNESS_SHARE = 0.2
 _MIN_WORDS = 3
 _SAME_WORDS = 0.8
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])\w)+")
+"""Characters are the words of scripts without spaces."""
 _MARKED_HEADING = re.compile(r"#{1,6}\s")
 _LEAD = re.compile(r"(?:#{1,6}[ \t]+)?(?:(?:\d+[.)])+[ \t]+)?")
 """What may stand before the words of a heading: its mark and its number, which is a sentence."""
@@ -58,6 +60,9 @@ class ScoredSentence:
     relevance: float
     """Whether it is about the question at all, up to 3: words found, and twice the cosine, since
     one rare word that both happen to hold says little. Independent of the other passages."""
+    words: float
+    """The share of the question's words found."""
+    cosine: float | None
     total: float
     """For choosing among sentences that are."""
 
@@ -67,7 +72,8 @@ class Evidence:
     """What is known of a sentence: its term ids, and its cosine with the question."""
 
     terms: AbstractSet[int]
-    cosine: float
+    cosine: float | None
+    """None where the embedder does not know the language: it would look like nearness."""
 
 
 def sentences_of(passages: Sequence[Passage], question: str = "") -> list[Sentence]:
@@ -104,9 +110,10 @@ def score_sentences(
         found += (1.0 - _OWN_WORDS) * overlap(question, around)
         fullness = min(len(_WORD.findall(sentence.text)) / _FULL_SENTENCE, 1.0)
         rank = passage_share * sentence.passage.ranked.fused
-        total = found + own.cosine + rank + _FULLNESS_SHARE * fullness
-        relevance = found + _MEANING_SHARE * own.cosine
-        scored.append(ScoredSentence(sentence, relevance, total))
+        meaning = own.cosine or 0.0
+        total = found + meaning + rank + _FULLNESS_SHARE * fullness
+        relevance = found + _MEANING_SHARE * meaning
+        scored.append(ScoredSentence(sentence, relevance, found, own.cosine, total))
     return scored
 
 

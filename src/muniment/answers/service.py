@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import structlog
 
 from muniment.answers.citations import Answer, Citation, SourceQuote, SourceSpan
+from muniment.answers.confidence import Signals, confidence
 from muniment.answers.extraction import (
     MOST_RELEVANT,
     Evidence,
@@ -17,6 +19,7 @@ from muniment.answers.extraction import (
     score_sentences,
     sentences_of,
 )
+from muniment.answers.phrases import no_answer
 from muniment.answers.repository import QuoteRepository
 from muniment.answers.schemas import AnswerRequest
 from muniment.answers.settings import AnswerSettings
@@ -29,9 +32,20 @@ from muniment.retrieval.passages import Found, Understanding
 from muniment.retrieval.schemas import SearchRequest
 from muniment.retrieval.service import SearchService
 
-NO_ANSWER = "The documents do not say."
-
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What would be quoted, and how likely it is that it answers the question."""
+
+    sentences: Sequence[ScoredSentence]
+    signals: Signals | None
+    """None where there was no sentence at all."""
+    confidence: float
+
+
+NOTHING = Draft((), None, 0.0)
 
 
 class AnswerService:
@@ -54,7 +68,34 @@ class AnswerService:
     async def answer(self, principal: Principal, request: AnswerRequest) -> Answer:
         """Answer a question, or say that the documents do not."""
         begun = time.perf_counter()
-        found = await self._search.search(
+        found = await self._find(principal, request)
+        searched = time.perf_counter()
+        draft = await self._draft(principal, found, request.question)
+        chosen = draft.sentences if draft.confidence >= self._settings.abstain_below else ()
+        extracted = time.perf_counter()
+        citations = await self._cite(principal, found, chosen)
+        ended = time.perf_counter()
+        language = found.ranking.understanding.language
+        timings = {
+            "search": searched - begun,
+            "extract": extracted - searched,
+            "verify": ended - extracted,
+            "total": ended - begun,
+        }
+        return Answer(
+            text=_compose(citations) if citations else no_answer(language),
+            mode="extractive" if citations else "none",
+            citations=citations,
+            timings_ms={step: round(1000 * seconds, 1) for step, seconds in timings.items()},
+        )
+
+    async def draft(self, principal: Principal, request: AnswerRequest) -> Draft:
+        """Choose what would be quoted, however little speaks for it: for measuring."""
+        found = await self._find(principal, request)
+        return await self._draft(principal, found, request.question)
+
+    async def _find(self, principal: Principal, request: AnswerRequest) -> Found:
+        return await self._search.search(
             principal,
             SearchRequest(
                 query=request.question,
@@ -63,49 +104,34 @@ class AnswerService:
                 top_k=request.top_k or self._settings.passages,
             ),
         )
-        searched = time.perf_counter()
-        chosen = await self._choose(principal, found, request.question)
-        extracted = time.perf_counter()
-        citations = await self._cite(principal, found, chosen)
-        ended = time.perf_counter()
-        timings = {
-            "search": searched - begun,
-            "extract": extracted - searched,
-            "verify": ended - extracted,
-            "total": ended - begun,
-        }
-        return Answer(
-            text=_compose(citations) if citations else NO_ANSWER,
-            mode="extractive" if citations else "none",
-            citations=citations,
-            timings_ms={step: round(1000 * seconds, 1) for step, seconds in timings.items()},
-        )
 
-    async def _choose(
-        self, principal: Principal, found: Found, question: str
-    ) -> list[ScoredSentence]:
-        """Take the best sentences; none when not even the best fits the question."""
+    async def _draft(self, principal: Principal, found: Found, question: str) -> Draft:
         sentences = sentences_of(found.passages, question)
         if not sentences:
-            return []
+            return NOTHING
         vectors = await self._embedder.embed([sentence.text for sentence in sentences])
         scored = await asyncio.to_thread(
             self._score, found, sentences, vectors, tenant_salt(principal.tenant_id)
         )
-        best = max(one.relevance for one in scored)
-        if best < self._settings.min_relevance:
-            return []
-        telling = [one for one in scored if one.relevance >= self._settings.min_share * best]
-        return choose(telling, self._settings.sentences)
+        best = max(scored, key=lambda one: one.relevance)
+        least = self._settings.min_share * best.relevance
+        telling = [one for one in scored if one.relevance >= least]
+        signals = _signals(found, best)
+        return Draft(
+            choose(telling, self._settings.sentences),
+            signals,
+            confidence(signals, self._embedder.identity),
+        )
 
     def _score(
         self, found: Found, sentences: Sequence[Sentence], vectors: Sequence[Vector], salt: bytes
     ) -> list[ScoredSentence]:
-        understanding, question = found.ranking.understanding, found.ranking.vector
+        understanding = found.ranking.understanding
+        question = found.ranking.vector if understanding.is_embedded else None
         evidence = [
             Evidence(
                 terms=self._terms(understanding, sentence.text, salt),
-                cosine=0.0 if question is None else float(np.dot(question, vector)),
+                cosine=None if question is None else float(np.dot(question, vector)),
             )
             for sentence, vector in zip(sentences, vectors, strict=True)
         ]
@@ -127,6 +153,19 @@ class AnswerService:
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
             quotes = await QuoteRepository(session).find_quotes(spans, found.ranking.reach)
         return list(_verified(chosen, spans, quotes))
+
+
+def _signals(found: Found, best: ScoredSentence) -> Signals:
+    ranked = [passage.ranked for passage in found.passages]
+    by_words = [one.lexical.score for one in ranked if one.lexical is not None]
+    closely = [one.closely for one in ranked if one.closely is not None]
+    weight = sum(found.ranking.understanding.terms.weights)
+    return Signals(
+        words=best.words,
+        passage=max(by_words, default=0.0) / weight if weight > 0.0 else 0.0,
+        meaning=best.cosine,
+        closely=max(closely, default=None),
+    )
 
 
 def _verified(

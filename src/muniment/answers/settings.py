@@ -15,7 +15,7 @@ class AnswerSettings(BaseModel):
         default=3, ge=1, le=10, description="How many sentences an answer has at most."
     )
     passage_share: float = Field(
-        default=0.25,
+        default=0.15,
         ge=0.0,
         le=5.0,
         description="Weight of a passage's own rank beside the fit of the sentence.",
@@ -27,11 +27,11 @@ class AnswerSettings(BaseModel):
         description="The least fit of a further sentence, as a share of the best one's: what is "
         "much weaker only fills the answer up.",
     )
-    min_relevance: float = Field(
-        default=1.15,
+    abstain_below: float = Field(
+        default=0.15,
         ge=0.0,
-        le=3.0,
-        description="The least fit of the best sentence (share of the question's words found, plus "
-        "twice the cosine); below it the documents do not say. Higher: fewer answers, and fewer "
-        "of them beside the point.",
+        le=1.0,
+        description="How likely it has to be that the quotes answer the question; below it the "
+        "documents do not say. Higher: fewer answers, and fewer of them beside the point "
+        "(docs/guides/quality.md).",
     )

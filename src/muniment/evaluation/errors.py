@@ -8,3 +8,10 @@ class InvalidDatasetError(InvalidInputError):
 
     code = "invalid_dataset"
     title = "The data set cannot be read"
+
+
+class InvalidResultsError(InvalidInputError):
+    """The file to compare with was not written by an evaluation."""
+
+    code = "invalid_results"
+    title = "The results cannot be read"

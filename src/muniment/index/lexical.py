@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from muniment.index.terms import TermAnalyzer, stop_words, term_id
+from muniment.index.terms import TermAnalyzer, is_function_word, term_id
 
 TITLE_WEIGHT = 2.0
 TITLE_B = 0.5
@@ -89,8 +89,7 @@ class LexicalModel:
         """
         frequencies: Counter[int] = Counter()
         words = list(self._analyzer.words(text, language))
-        ignored = stop_words(language)
-        telling = [word for word in words if word not in ignored] or words
+        telling = [word for word in words if not is_function_word(word, language)] or words
         for word in telling:
             terms = {self._analyzer.term(word, code) for code in (language, *also)}
             frequencies.update(term_id(term, salt) for term in terms)
@@ -100,8 +99,7 @@ class LexicalModel:
         self, word: str, language: str, salt: bytes, *, also: Sequence[str] = ()
     ) -> frozenset[int]:
         """Find the terms of one word of a query; none of a function word."""
-        ignored = stop_words(language)
-        if word in ignored:
+        if is_function_word(word, language):
             return frozenset()
         codes = (language, *also)
         return frozenset(
@@ -113,11 +111,11 @@ class LexicalModel:
     def _count(self, text: str, language: str) -> tuple[Counter[str], int]:
         """Count the terms of a field, and how long it is without its function words."""
         words = Counter(self._analyzer.words(text, language))
-        ignored = stop_words(language)
         terms: Counter[str] = Counter()
         for word, count in words.items():
             terms[self._analyzer.term(word, language)] += count
-        return terms, sum(count for word, count in words.items() if word not in ignored)
+        telling = (word for word in words if not is_function_word(word, language))
+        return terms, sum(words[word] for word in telling)
 
 
 def query_weights(terms: QueryTerms, df: Mapping[int, int], chunks: int) -> SparseTerms:

@@ -43,6 +43,15 @@ _STARTERS = (
     "we when"
 )
 _OPENERS = frozenset(_STARTERS.split())
+_ORDINAL = re.compile(r"\d{1,3}\.")
+_DECLINED = "beim das dem den der des die ihr im ins seit vom zum zur"
+_BEFORE_ORDINALS = frozenset(_DECLINED.split())
+_COUNTED = (
+    "januar jänner februar märz april mai juni juli august september oktober november dezember "
+    "jahrhundert jahrhunderts jahrtausend jahrtausends weltkrieg weltkriegs"
+)
+_AFTER_ORDINALS = frozenset(_COUNTED.split())
+"""German writes 'am 3. Oktober': articles before a number, and what is counted so without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +125,25 @@ def _is_abbreviation(text: str, begin: int, after_dot: int, following: int) -> b
         return True
     if bare in _BEFORE_NUMBERS and text[following].isdigit():
         return True
+    if _ORDINAL.fullmatch(word):
+        return _is_ordinal(stretch, text, following)
+    if len(word) == len("z.") and word.islower() and _ACRONYM.match(text, following):
+        return True
     if not _ACRONYM.fullmatch(word):
         return False
     if len(word) == len("J."):
         return word[0].isupper() and word != "I."
     opener = _FIRST_WORD.match(text, following)
     return opener is None or opener.group().casefold() not in _OPENERS
+
+
+def _is_ordinal(stretch: str, text: str, following: int) -> bool:
+    """Tell whether a number with a full stop, at the end of a stretch, counts what follows."""
+    counted = _FIRST_WORD.match(text, following)
+    if counted is None:
+        return False
+    *_, before = ("", *stretch.split()[:-1])
+    return before in _BEFORE_ORDINALS or counted.group().casefold() in _AFTER_ORDINALS
 
 
 def _is_first(text: str, begin: int, place: int) -> bool:

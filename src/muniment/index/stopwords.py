@@ -1,7 +1,8 @@
 """Function words of the larger Latin-script languages.
 
 They are so common that they say nothing of what a text is about; by the same token they say in
-which language it is written. Kept short: idf weighs the rest down.
+which language it is written. Those that ask are among them, since an answer does not repeat them.
+Kept short: idf weighs the rest down.
 """
 
 from types import MappingProxyType
@@ -11,9 +12,11 @@ _LISTS = {
         her him his how i if in into is it its many may me much must my no not of on or our shall
         she should so some such than that the their them then there these they this those to us
         was we were what when where which who whom whose why will with would you your""",
-    "de": """aber als am an auch auf aus bei bis das dass dem den der des die durch ein eine einem
-        einen einer eines er es für hat ich ihr im in ist mit nach nicht noch nur oder sich sie sind
-        so um und vom von vor war was wer wie wird wo wurde zu zum zur über""",
+    "de": """aber als am an auch auf aus bei bis darf das dass dem den der des die durch dürfen ein
+        eine einem einen einer eines er es für gibt haben hat ich ihr im in ist kann können man mein
+        meine mich mir mit muss müssen nach nicht noch nur oder sein sich sie sind so soll um und
+        vom von vor wann war waren warum was welche welchem welchen welcher welches wem wen wenn
+        wer werden wie wieso wir wird wo woher wohin wurde wurden zu zum zur über""",
     "fr": """au aux avec ce ces cette comme dans de des du elle en est et il ils je la le les leur
         mais ne nous on ont ou où par pas pour qu que quel quelle qui sa se ses son sont sur un une
         vous été être à""",
@@ -37,5 +40,9 @@ _LISTS = {
 
 STOP_WORDS = MappingProxyType({code: frozenset(words.split()) for code, words in _LISTS.items()})
 """Function words by ISO 639-1 code, in lower case and with their accents."""
+
+STOP_CHARACTERS = MappingProxyType({"zh": frozenset("的了吗嗎呢吧么麼什哪谁誰怎是几幾")})
+"""Characters that ask or join, for languages whose words are cut into pairs of characters: a pair
+with one of them stands in no dictionary, and a question's hardly ever in its answer."""
 
 NO_WORDS: frozenset[str] = frozenset()

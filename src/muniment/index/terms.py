@@ -13,7 +13,7 @@ from threading import Lock
 
 import snowballstemmer
 
-from muniment.index.stopwords import NO_WORDS, STOP_WORDS
+from muniment.index.stopwords import NO_WORDS, STOP_CHARACTERS, STOP_WORDS
 
 MAX_TERM_ID = 1_000_000_000
 """The most dimensions that a sparsevec of pgvector can have."""
@@ -96,9 +96,12 @@ class TermAnalyzer:
             return str(self._stemmers[algorithm].stemWord(word))
 
 
-def stop_words(language: str) -> frozenset[str]:
-    """Give the function words of a language; none where no list is known."""
-    return STOP_WORDS.get(language, NO_WORDS)
+def is_function_word(word: str, language: str) -> bool:
+    """Tell whether a folded word, or a pair of characters, says nothing of what a text is about."""
+    if word in STOP_WORDS.get(language, NO_WORDS):
+        return True
+    characters = STOP_CHARACTERS.get(language)
+    return characters is not None and not characters.isdisjoint(word)
 
 
 def tenant_salt(tenant_id: int) -> bytes:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from muniment.index.terms import stop_words
+from muniment.index.terms import is_function_word
 from muniment.ports.embedding import TokenEmbedding
 
 _BITS = 8
+_ALONE = 200_000
+"""How many multiplications OpenBLAS does in the calling thread alone (it is up to 262,144). With
+more it wakes the others, which burn their cores waiting: ten times the work on a busy machine."""
 
 
 def packed_states(text: str, embedded: TokenEmbedding, language: str) -> bytes:
@@ -27,8 +30,11 @@ def packed_states(text: str, embedded: TokenEmbedding, language: str) -> bytes:
 
 def _telling(text: str, embedded: TokenEmbedding, language: str) -> list[int]:
     words = (text[start:end].casefold() for start, end in embedded.words)
-    ignored = stop_words(language)
-    return [place for place, word in enumerate(words) if word not in ignored and _is_word(word)]
+    return [
+        place
+        for place, word in enumerate(words)
+        if _is_word(word) and not is_function_word(word, language)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +62,28 @@ class QuestionStates:
         Between -1 and 1: the mean over the words, by weight, of the cosine with their nearest word.
         """
         known = [bits for bits in passages if bits]
-        total = sum(weights)
-        if not known or total <= 0.0:
+        # Function words weigh nothing: half of a question needs no comparing.
+        telling = [place for place, weight in enumerate(weights) if weight > 0.0]
+        if not known or not telling:
             return [None] * len(passages)
-        found = iter(self._nearest(known) @ np.asarray(weights, np.float32) / np.float32(total))
+        told = np.array([weights[place] for place in telling], np.float32)
+        found = iter(self._nearest(telling, known) @ (told / told.sum()))
         return [float(next(found)) if bits else None for bits in passages]
 
-    def _nearest(self, passages: Sequence[bytes]) -> NDArray[np.float32]:
-        """Give the cosine of every word with the nearest of each passage: passages x words."""
+    def _nearest(self, words: Sequence[int], passages: Sequence[bytes]) -> NDArray[np.float32]:
+        """Give the cosine of each of these words with the nearest of each passage."""
         dimension = self.states.shape[1]
-        states = np.ascontiguousarray(self.states.T, np.float32)
-        nearest = np.empty((len(passages), len(self.words)), np.float32)
-        # One after the other: the unpacked bits of all of them would not fit the processor's cache.
-        for place, packed in enumerate(passages):
-            rows = np.frombuffer(packed, np.uint8).reshape(-1, -(-dimension // _BITS))
-            bits = np.unpackbits(rows, axis=1, count=dimension).astype(np.float32)
-            nearest[place] = (bits @ states).max(axis=0)
+        states = np.ascontiguousarray(self.states[words].T, np.float32)
+        row = -(-dimension // _BITS)
+        rows = np.frombuffer(b"".join(passages), np.uint8).reshape(-1, row)
+        products = np.empty((len(rows), len(words)), np.float32)
+        step = max(_ALONE // states.size, 1)
+        for first in range(0, len(rows), step):
+            packed = rows[first : first + step]
+            bits = np.unpackbits(packed, axis=1, count=dimension).astype(np.float32)
+            np.matmul(bits, states, out=products[first : first + step])
+        begins = np.cumsum([0, *(len(packed) // row for packed in passages[:-1])])
+        nearest = np.maximum.reduceat(products, begins)
         # A sign is 2 x bit - 1, so the product with signs follows from that with bits.
         signed: NDArray[np.float32] = 2 * nearest - states.sum(axis=0)
         return signed / np.float32(np.sqrt(dimension))

@@ -42,6 +42,8 @@ class Understanding:
     terms: SparseTerms
     """Salted term ids with their weights in this question."""
     lexical_share: float
+    is_embedded: bool
+    """Whether the embedder knows the language, so that nearness of vectors means something."""
     words: Sequence[float] = ()
     """How much each word tells whose state is compared."""
 

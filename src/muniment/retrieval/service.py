@@ -165,6 +165,7 @@ class SearchService:
             language=language,
             terms=query_weights(terms, df, grounds.chunks),
             lexical_share=settings.lexical_share if is_known else settings.foreign_lexical_share,
+            is_embedded=is_known,
             words=[
                 max((idf(df.get(term, 0), grounds.chunks) for term in found), default=0.0)
                 for found in of_words
