@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muniment.index.terms import tenant_salt, term_id
-from muniment.ingestion.pipeline import Pipeline, title_from_name
+from muniment.ingestion.pipeline import LONGEST_TITLE, Pipeline, title_from_name
 from muniment.ports.parsing import Heading, ParsedDocument
 
 GERMAN = "Die Verträge werden von den Leitungen der Häuser geprüft und dann unterschrieben."
@@ -56,6 +56,12 @@ class TestCut:
         own = await pipeline.cut(ParsedDocument("Words.", title="Leave"), "x.pdf", None)
         none = await pipeline.cut(ParsedDocument("Words."), "a/Sick_leave.pdf", None)
         assert (own.title, none.title) == ("Leave", "Sick leave")
+
+    async def test_keeps_the_beginning_of_a_title_without_end(self, pipeline: Pipeline) -> None:
+        cut = await pipeline.cut(ParsedDocument("Words.", title="Subject " * 90_000), "x.eml", None)
+        assert cut.title == cut.parsed.title
+        assert cut.title.startswith("Subject Subject")
+        assert len(cut.title) <= LONGEST_TITLE
 
     async def test_takes_the_language_of_the_collection_before_that_of_the_text(
         self, pipeline: Pipeline

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from muniment.index.chunking import ChunkingSettings, ChunkSpan, chunk_text
@@ -20,6 +20,10 @@ CHUNKER_REVISION = "1"
 """Changes whenever the same text may be cut in another way."""
 
 DEFAULT_LANGUAGE = "en"
+
+LONGEST_TITLE = 300
+"""What is kept of a title. Every chunk is weighed and embedded under it, and the subject of a mail
+may have a megabyte."""
 
 _ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,9}$")
 """The ending of a file name, which is no part of `Rules v2.0` or `Notes for Dr. Smith`."""
@@ -93,6 +97,8 @@ class Pipeline:
         return chunks
 
     def _cut(self, parsed: ParsedDocument, name: str, language: str | None) -> CutDocument:
+        if parsed.title is not None:
+            parsed = replace(parsed, title=parsed.title[:LONGEST_TITLE].rstrip())
         title = parsed.title or title_from_name(name)
         spans = chunk_text(
             parsed.text, parsed.headings, parsed.page_starts, title, self._embedder, self._settings
