@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -65,10 +66,22 @@ async def add(library: LibraryRows, *keys: str, kind: str = "test") -> None:
         await library.enqueue(NewJob(library.tenant_id, kind, key, {}))
 
 
+async def add_of(library: LibraryRows, user_id: UUID, *keys: str) -> None:
+    """Add jobs that one user waits for."""
+    for key in keys:
+        await library.enqueue(NewJob(library.tenant_id, "test", key, {}, user_id=user_id))
+
+
 async def states(database: TestDatabase) -> list[tuple[str, int]]:
     async with database.owner.connect() as connection:
         found = await connection.execute(text("select state, attempt from job order by id"))
         return [(state, attempt) for state, attempt in found.all()]
+
+
+async def keys_and_states(database: TestDatabase) -> list[tuple[str, str]]:
+    async with database.owner.connect() as connection:
+        found = await connection.execute(text("select key, state from job order by id"))
+        return [(key, state) for key, state in found.all()]
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
@@ -120,6 +133,30 @@ class TestRun:
             worker.stop()
 
         assert await states(database) == [("queued", 0)]
+
+
+class TestSpareSlot:
+    async def test_is_for_whoever_has_nothing_running(
+        self, database: TestDatabase, library: LibraryRows
+    ) -> None:
+        busy, other = UUID(int=1), UUID(int=2)
+        kind = Recorded(database.worker)
+        kind.release.clear()
+        worker = make_worker(database, kind)
+        await add_of(library, busy, "long-1", "long-2", "long-3")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            await eventually(lambda: len(kind.begun) == 2)
+            await asyncio.sleep(5 * QUICK.poll_interval.total_seconds())
+            assert len(kind.begun) == 2
+            await add_of(library, other, "short-1", "short-2")
+            await eventually(lambda: len(kind.begun) == 3)
+            running = {key for key, state in await keys_and_states(database) if state == "running"}
+            assert running == {"long-1", "long-2", "short-1"}
+            kind.release.set()
+            await eventually(lambda: len(kind.done) == 5)
+            worker.stop()
 
 
 class TestDatabaseAway:

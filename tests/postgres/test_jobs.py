@@ -134,6 +134,16 @@ class TestClaim:
         assert "key-9999" in keys[:2]
         assert keys[2:] == ["key-1", "key-2"]
 
+    async def test_passes_over_whom_it_is_not_for(self, database: TestDatabase) -> None:
+        await enqueue(database, job(1, user=1), job(2, user=2))
+        await must_claim(database, EXPIRED)
+        async with database.worker.begin(None) as session:
+            claimed = await jobs.claim(session, "w2", LEASE, but=[UUID(int=1)])
+            nothing = await jobs.claim(session, "w2", LEASE, but=[UUID(int=1), UUID(int=2)])
+        assert claimed is not None
+        assert (claimed.key, claimed.user_id) == ("key-2", UUID(int=2))
+        assert nothing is None
+
     async def test_takes_turns_between_the_users_of_a_tenant(self, database: TestDatabase) -> None:
         for user in (1, 2, 3):
             await enqueue(database, *(job(10 * user + n, user=user) for n in range(3)))
@@ -219,7 +229,7 @@ class TestClaim:
         async with database.worker.begin(None) as session:
             plan = await session.execute(
                 text(f"explain {jobs._CLAIM.text}"),
-                {"owner": "w", "lease": LEASE, "first": jobs._FIRST, "alone": True},
+                {"owner": "w", "lease": LEASE, "first": jobs._FIRST, "alone": True, "but": []},
             )
             lines = "\n".join(plan.scalars())
 

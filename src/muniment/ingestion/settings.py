@@ -13,7 +13,11 @@ class IngestionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     concurrency: int = Field(
-        default=2, ge=1, le=64, description="Documents that one worker works on at once."
+        default=2,
+        ge=1,
+        le=64,
+        description="Documents that one worker works on at once; one more if it"
+        " is of a user who has none among them.",
     )
     lease: Duration = Field(
         default=timedelta(seconds=15),

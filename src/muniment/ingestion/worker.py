@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -27,6 +28,8 @@ from muniment.postgres.unit_of_work import Transactions
 
 _log = structlog.get_logger(__name__)
 _UNKNOWN_KIND_WAIT = timedelta(seconds=30)
+_SPARE = 1
+"""Slots beside the others for users who have nothing running here."""
 _PASSING = frozenset(
     {
         "connection_lost",
@@ -70,7 +73,8 @@ class Worker:
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-8:]}"
         self._outage = Outage()
         self._claiming = asyncio.Lock()
-        self._running = 0
+        self._waiting: list[UUID] = []
+        """Who waits for the jobs that are running, one for each."""
         self._is_alone = False
         """Whether a last attempt runs, beside which nothing else may."""
         self._stopping = asyncio.Event()
@@ -83,7 +87,8 @@ class Worker:
         """Work until `stop`."""
         _log.info("worker_started", worker=self._name, concurrency=self._settings.concurrency)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._slot()) for _ in range(self._settings.concurrency)]
+            slots = self._settings.concurrency + _SPARE
+            tasks = [group.create_task(self._slot()) for _ in range(slots)]
             tasks += [group.create_task(keep_doing(each, self._outage)) for each in self._chores]
             await self._stopping.wait()
             for task in tasks:
@@ -101,7 +106,7 @@ class Worker:
             ):
                 await self._end_job(job)
         finally:
-            self._running -= 1
+            self._waiting.remove(job.user_id)
             self._is_alone = False
         return True
 
@@ -110,12 +115,15 @@ class Worker:
         async with self._claiming:
             if self._is_alone:
                 return None
-            lease, alone = self._settings.lease, self._running == 0
+            lease, alone = self._settings.lease, not self._waiting
+            # The last slot is for somebody else: two long documents of one user, however long,
+            # keep nobody waiting.
+            but = self._waiting if len(self._waiting) >= self._settings.concurrency else ()
             async with self._transactions.begin(None) as session:
-                job = await jobs.claim(session, self._name, lease, alone=alone)
+                job = await jobs.claim(session, self._name, lease, alone=alone, but=but)
             self._outage.note_success()
             if job is not None:
-                self._running += 1
+                self._waiting.append(job.user_id)
                 self._is_alone = alone and job.last_attempt and not job.exhausted
         return job
 

@@ -64,6 +64,8 @@ class ClaimedJob:
     exhausted: bool
     """All attempts were used up without an end: it may only be reported and parked."""
     last_attempt: bool
+    user_id: UUID = NOBODY
+    """Who waits for it."""
 
 
 def original_purge(tenant_id: int, key: str) -> NewJob:

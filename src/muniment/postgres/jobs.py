@@ -6,7 +6,7 @@ number; the last commit of the work checks the fence, so a worker that stalled a
 its lease ran out commits nothing (docs/decisions/0006).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -136,9 +136,11 @@ _CLAIM = text(
               and state = 'queued' and run_at <= now()
             order by run_at, id limit greatest(1, 32 / (select count(*) from heads))
         ) j
+        where h.user_id <> all (cast(:but as uuid[]))
         union all
         (select tenant_id, run_at, id, 0 from job
-         where state = 'running' and lease_until <= now() order by lease_until limit 8)
+         where state = 'running' and lease_until <= now() and user_id <> all (cast(:but as uuid[]))
+         order by lease_until limit 8)
     ), ranked as (
         select n.id, n.run_at, coalesce(t.running, 0) + row_number()
             over (partition by n.tenant_id order by n.run_at > :first, n.turn, n.run_at, n.id)
@@ -160,15 +162,20 @@ _CLAIM = text(
         owner = :owner,
         lease_until = now() + :lease
     from picked where job.id = picked.id and (:alone or attempt + 1 <> max_attempts)
-    returning job.id, tenant_id, kind, key, payload, attempt, max_attempts, fence
+    returning job.id, tenant_id, user_id, kind, key, payload, attempt, max_attempts, fence
     """
 )
 
 
 async def claim(
-    session: AsyncSession, owner: str, lease: timedelta, *, alone: bool = True
+    session: AsyncSession,
+    owner: str,
+    lease: timedelta,
+    *,
+    alone: bool = True,
+    but: Collection[UUID] = (),
 ) -> ClaimedJob | None:
-    """Take the next job, or None when there is nothing to do.
+    """Take the next job, or None when there is nothing to do, for nobody of those in `but`.
 
     The last attempt of a job is given only to a worker that does nothing else (`alone`), and has to
     stay alone in it: of several jobs that died with their worker, nobody knows which killed it, and
@@ -178,7 +185,7 @@ async def claim(
     A job whose attempts are used up comes back with `exhausted` set: it may not be tried again,
     only reported to whoever waits for it and then parked.
     """
-    values = {"owner": owner, "lease": lease, "first": _FIRST, "alone": alone}
+    values = {"owner": owner, "lease": lease, "first": _FIRST, "alone": alone, "but": list(but)}
     row = (await session.execute(_CLAIM, values)).mappings().one_or_none()
     if row is None:
         return None
@@ -192,6 +199,7 @@ async def claim(
         fence=row["fence"],
         exhausted=row["attempt"] > row["max_attempts"],
         last_attempt=row["attempt"] >= row["max_attempts"],
+        user_id=row["user_id"],
     )
 
 
