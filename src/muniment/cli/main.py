@@ -96,7 +96,7 @@ COMMANDS = (
     Command(
         "explain-access",
         "muniment.cli.explaining:explain",
-        "Say why somebody may or may not read a document; for those who may edit it.",
+        "Say why somebody may or may not read a document; for its editors and for auditors.",
     ),
     Command(
         "token",
