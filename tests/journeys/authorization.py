@@ -68,7 +68,7 @@ GET    /api/v1/documents/{document_id}/versions  200 200 200 404 404 404 403 403
 GET    /api/v1/documents/{document_id}/access    200 200 403 404 404 404 403 403 401 401  -
 PUT    /api/v1/documents/{document_id}/access    200 200 403 404 404 404 403 403 401 401  -
 GET    /api/v1/documents/{document_id}/access/explanation
-                                                 200 200 403 404 404 404 200 403 401 401  -
+                                                 200 403 403 404 404 404 200 403 401 401  -
 GET    /api/v1/documents/{document_id}/text      200 200 200 404 404 404 403 403 401 401  document
 GET    /api/v1/documents/{document_id}/content   200 200 200 404 404 404 403 403 401 401  document
 HEAD   /api/v1/documents/{document_id}/content   200 200 200 404 404 404 403 403 401 401  document

@@ -76,7 +76,7 @@ ROUTES: Final = (
     Route("POST", f"{D}/retry", "401 401 403 404 404 403 403 202 202 202"),
     Route("GET", f"{D}/access", "401 401 403 404 404 403 403 200 200 200"),
     Route("PUT", f"{D}/access", "401 401 403 404 404 403 403 200 200 200", {"rule": None}),
-    Route("GET", f"{D}/access/explanation?user=u|x", "401 401 403 404 404 200 403 200 200 200"),
+    Route("GET", f"{D}/access/explanation?user=u|x", "401 401 403 404 404 200 403 403 200 403"),
     Route("GET", f"{D}/text", "401 401 403 404 404 403 409 409 409 409"),
     Route("GET", f"{D}/content", "401 401 403 404 404 403 200 200 200 200"),
     Route("HEAD", f"{D}/content", "401 401 403 404 404 403 200 200 200 200"),

@@ -71,13 +71,13 @@ class TestVerdict:
         assert (explained["may_read"], explained["claims"]) == (True, "token")
 
     async def test_is_no_for_who_is_disabled(
-        self, alice: httpx2.AsyncClient, plan: str, database: TestDatabase, client_of: ClientMaker
+        self, auditor: httpx2.AsyncClient, plan: str, database: TestDatabase, client_of: ClientMaker
     ) -> None:
         assert (await client_of("dan").get("/api/v1/users/me")).is_success
         async with database.owner.begin() as owner:
             await owner.execute(text("update account set status = 'disabled' where subject='dan'"))
         token = "group=/eng&group=/hr&attribute=clearance=3"
-        explained = await ask(alice, plan, DAN, token)
+        explained = await ask(auditor, plan, DAN, token)
         assert isinstance(explained, dict)
         assert (explained["may_read"], explained["status"]) == (False, "disabled")
         assert explained["reasons"][0] == {
@@ -127,7 +127,29 @@ class TestAuditor:
         assert (answer.status_code, answer.json()["code"]) == (404, "document_not_found")
 
 
+class TestOwner:
+    async def test_is_told_nothing_of_an_account(
+        self, alice: httpx2.AsyncClient, plan: str, client_of: ClientMaker
+    ) -> None:
+        dan = (await client_of("dan").get("/api/v1/users/me")).json()["id"]
+        named, by_id = await ask(alice, plan, DAN), await ask(alice, plan, dan)
+        assert isinstance(named, dict)
+        assert isinstance(by_id, dict)
+        known = ("user_id", "issuer", "subject", "status")
+        assert [named[name] for name in known] == [None, ISSUER, "dan", None]
+        assert [by_id[name] for name in known] == [dan, None, None, None]
+        assert "account" not in {reason["part"] for reason in named["reasons"]}
+
+
 class TestRefusals:
+    async def test_are_for_editors_who_may_not_see_the_grants(
+        self, alice: httpx2.AsyncClient, collection: str, plan: str, client_of: ClientMaker
+    ) -> None:
+        editor = client_of("edith", groups=["/hr"], attributes={"clearance": 3})
+        await give(alice, collection, "group:/hr", "editor")
+        answer = await editor.get(f"{DOCUMENTS}/{plan}/access/explanation?user={DAN}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_an_owner")
+
     async def test_are_for_readers_and_strangers(self, client_of: ClientMaker, plan: str) -> None:
         reader = client_of("ron", groups=["/eng", "/hr"], attributes={"clearance": 3})
         path = f"{DOCUMENTS}/{plan}/access/explanation?user={DAN}"

@@ -42,7 +42,7 @@ async def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why somebody may or may not read a document; for its editors and for auditors.
+    """Say why somebody may or may not read a document; for owners of its collection, and auditors.
 
     Roles, groups and attributes are not kept: suppose what a token of the user would say.
     """
@@ -78,7 +78,8 @@ def _show(explained: AccessExplanationRead, console: Console) -> None:
         mark = Text(*_MARKS[reason.holds])
         console.print(mark.append_text(line(f"{reason.part}: {reason.detail}", "default")))
     console.print(
-        "[dim]It takes the first three, and then: creator, or owner, or all of the rest.[/]"
+        "[dim]It takes account, tenant and deletion, and then: creator, or owner, or all of the"
+        " rest.[/]"
     )
     if explained.claims == "unknown":
         console.print(

@@ -14,8 +14,12 @@ from muniment.library.dependencies import (
     Explanations,
     WhoIsAsked,
 )
-from muniment.library.errors import AccessLocksYouOutError, AttributeNotUsableError
-from muniment.library.router.documents import EDIT_ERRORS, DocumentId
+from muniment.library.errors import (
+    AccessLocksYouOutError,
+    AttributeNotUsableError,
+    NotAnOwnerError,
+)
+from muniment.library.router.documents import EDIT_ERRORS, READ_ERRORS, DocumentId
 from muniment.library.schemas.documents import AccessBody
 from muniment.library.schemas.explanations import AccessExplanationRead
 from muniment.library.service.documents import document_etag
@@ -42,7 +46,7 @@ async def read_access(
 @router.get(
     "/explanation",
     summary="Explain access",
-    responses=problem_responses(*EDIT_ERRORS, InvalidInputError),
+    responses=problem_responses(*READ_ERRORS, NotAnOwnerError, InvalidInputError),
 )
 async def explain_access(
     document_id: DocumentId,
@@ -50,7 +54,7 @@ async def explain_access(
     explanations: Explanations,
     asked: WhoIsAsked,
 ) -> AccessExplanationRead:
-    """Say why a user may read the document or not, part by part; for editors and auditors.
+    """Say why a user may read the document or not, part by part; for owners and auditors.
 
     Groups, roles and attributes of users are not kept. What hangs on them is null, unless they are
     supposed by the parameters, or the caller asks about themselves. An auditor is told who may read

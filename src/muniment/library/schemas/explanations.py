@@ -26,9 +26,11 @@ class AccessExplanationRead(BaseModel):
 
     document_id: UUID = Field(description="The document.")
     user_id: UUID | None = Field(description="Id of the user; null before their first sign-in.")
-    issuer: str = Field(description="Who vouches for the user.")
-    subject: str = Field(description="What the issuer calls them.")
-    status: UserStatus = Field(description="State of the account.")
+    issuer: str | None = Field(
+        description="Who vouches for the user; null where an id was asked for, but to auditors."
+    )
+    subject: str | None = Field(description="What the issuer calls them; null as the issuer is.")
+    status: UserStatus | None = Field(description="State of the account; null but to auditors.")
     claims: TokenSource = Field(
         description="Where groups, roles and attributes come from: the caller's own token, what"
         " the request supposes, or unknown, since they are not kept."
@@ -37,6 +39,6 @@ class AccessExplanationRead(BaseModel):
         description="The verdict; null: it depends on what only a token of the user says."
     )
     reasons: list[ReasonRead] = Field(
-        description="The parts: the first three have to hold, and then creator, or owner, or all"
-        " of the rest."
+        description="The parts: account (to auditors), tenant and deletion have to hold, and then"
+        " creator, or owner, or all of the rest."
     )

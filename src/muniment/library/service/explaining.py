@@ -1,7 +1,8 @@
 """Who may ask why somebody reads a document or not, and what they are told.
 
-Editors of the document may, since they write its rule; so may auditors (`audit:read`), whom the
-answer shows no name and no word of a document that is closed to them.
+Owners of its collection may, who see its grants anyway; so may auditors (`audit:read`), whom the
+answer shows no name and no word of a document that is closed to them. Only they are told of the
+state of an account.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ from muniment.identity.names import valid_group, valid_issuer, valid_role, valid
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.kit.errors import FieldProblem, InvalidInputError
-from muniment.library.errors import DocumentNotFoundError, NotAnEditorError
+from muniment.library.errors import DocumentNotFoundError, NotAnOwnerError
 from muniment.library.explanation import Explanation, Reason, explain_access
+from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import DocumentRepository
 from muniment.library.repository.explanations import ExplanationRepository, Person
 from muniment.library.schemas.explanations import (
@@ -63,37 +65,44 @@ class ExplainingService:
     ) -> AccessExplanationRead:
         """Explain whether a user may read a document.
 
-        Raises DocumentNotFoundError, NotAnEditorError, and InvalidInputError for a user or names
+        Raises DocumentNotFoundError, NotAnOwnerError, and InvalidInputError for a user or names
         that there cannot be.
         """
-        if Permission.AUDIT_READ not in principal.permissions:
-            await self._require_editor(principal, document_id)
+        is_auditor = Permission.AUDIT_READ in principal.permissions
+        if not is_auditor:
+            await self._require_owner(principal, document_id)
         repository = ExplanationRepository(self._session, principal.tenant_id)
         walls = await repository.find_walls(document_id)
         if walls is None:
             raise DocumentNotFoundError
         person = await _find_person(repository, asked.name)
         subject, claims = self._subject(principal, person, asked)
-        status = _status(person)
         explained = explain_access(subject, walls, knows_token=claims != "unknown")
-        explained = _with_account(explained, status)
+        status = _status(person) if is_auditor else None
+        if status is not None:
+            explained = _with_account(explained, status)
+        # Others learn of the user what they said themselves: accounts are the admins' to list.
+        by_id = "|" not in asked.name
         return AccessExplanationRead(
             document_id=document_id,
-            user_id=None if person.id == _NOBODY else person.id,
-            issuer=person.issuer,
-            subject=person.subject,
+            user_id=person.id if person.id != _NOBODY and (is_auditor or by_id) else None,
+            issuer=person.issuer if is_auditor or not by_id else None,
+            subject=person.subject if is_auditor or not by_id else None,
             status=status,
             claims=claims,
             may_read=explained.may_read,
             reasons=[ReasonRead.model_validate(reason) for reason in explained.reasons],
         )
 
-    async def _require_editor(self, principal: Principal, document_id: UUID) -> None:
+    async def _require_owner(self, principal: Principal, document_id: UUID) -> None:
+        """Let only through who may see the grants as well: the answer tells which there are."""
         view = await DocumentRepository(self._session).find(principal, document_id)
         if view is None:
             raise DocumentNotFoundError
-        if not view.may_edit:
-            raise NotAnEditorError
+        collections = CollectionRepository(self._session)
+        collection = await collections.find_visible(principal, view.document.collection_id)
+        if collection is None or collection.role != "owner":
+            raise NotAnOwnerError
 
     def _subject(
         self, principal: Principal, person: Person, asked: AskedUser
