@@ -23,6 +23,7 @@ class TestSentenceSpans:
             ["Sie fährt seit dem 1. Mai.", "Am 3. Oktober 1990 regnete es."],
             ["Er lebte im 16. Jahrhundert, z. B. in Gent.", "Das ist die 2. Auflage."],
             ["Es waren 12.", "Niemand fehlte."],
+            ["The answer is 42.", "August rains came later.", "Roll a die 3.", "Then move on."],
             ["Wait ... what?", "Fine… he said so."],
             ["1. First of all, read.", "2. Then sign."],
             ["In 1998.", "The year was wet."],

@@ -90,8 +90,12 @@ class TestFunctionWords:
         asking = "wann warum wie wo wer was welche welcher welches wohin"
         assert all(is_function_word(word, "de") for word in asking.split())
 
-    def test_of_chinese_are_pairs_with_a_character_that_asks_or_joins(self) -> None:
-        pairs = TermAnalyzer().words("中国的首都是哪个城市", "zh")
+    def test_of_chinese_are_pairs_that_ask(self) -> None:
+        pairs = TermAnalyzer().words("首都是哪个城市", "zh")
         telling = [pair for pair in pairs if not is_function_word(pair, "zh")]
-        assert telling == ["中国", "首都", "个城", "城市"]
-        assert not is_function_word("的首", "ja")
+        assert telling == ["首都", "都是", "个城", "城市"]
+        assert is_function_word("什么", "zh")
+        assert not is_function_word("什么", "ja")
+
+    def test_of_chinese_are_no_words_that_say_something(self) -> None:
+        assert not any(is_function_word(word, "zh") for word in ("目的", "几何", "了解"))

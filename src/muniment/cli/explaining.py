@@ -42,7 +42,7 @@ async def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why somebody may or may not read a document; for owners of its collection, and auditors.
+    """Say why somebody may or may not read a document; for owners and auditors.
 
     Roles, groups and attributes are not kept: suppose what a token of the user would say.
     """

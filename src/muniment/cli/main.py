@@ -106,7 +106,7 @@ COMMANDS = (
     Command(
         "explain-access",
         "muniment.cli.explaining:explain",
-        "Say why somebody may or may not read a document; for owners of its collection, and auditors.",
+        "Say why somebody may or may not read a document; for owners and auditors.",
     ),
     Command(
         "token",

@@ -44,14 +44,15 @@ _STARTERS = (
 )
 _OPENERS = frozenset(_STARTERS.split())
 _ORDINAL = re.compile(r"\d{1,3}\.")
-_DECLINED = "beim das dem den der des die ihr im ins seit vom zum zur"
+_DECLINED = "beim dem den der des im ins seit vom zum zur"
 _BEFORE_ORDINALS = frozenset(_DECLINED.split())
 _COUNTED = (
-    "januar jänner februar märz april mai juni juli august september oktober november dezember "
-    "jahrhundert jahrhunderts jahrtausend jahrtausends weltkrieg weltkriegs"
+    "januar jänner februar märz mai juni juli oktober dezember "
+    "jahrhundert jahrhunderts jahrtausend jahrtausends weltkrieg weltkriegs auflage ausgabe"
 )
 _AFTER_ORDINALS = frozenset(_COUNTED.split())
-"""German writes 'am 3. Oktober': articles before a number, and what is counted so without one."""
+"""German writes 'am 3. Oktober': articles before a number, and what is counted so without one.
+Words that are English as well are left out: 'It was 42. August rains came later.'"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ _LISTS = {
         she should so some such than that the their them then there these they this those to us
         was we were what when where which who whom whose why will with would you your""",
     "de": """aber als am an auch auf aus bei bis darf das dass dem den der des die durch dürfen ein
-        eine einem einen einer eines er es für gibt haben hat ich ihr im in ist kann können man mein
+        eine einem einen einer eines er es für gibt haben hat ich ihr im in ist kann können mein
         meine mich mir mit muss müssen nach nicht noch nur oder sein sich sie sind so soll um und
         vom von vor wann war waren warum was welche welchem welchen welcher welches wem wen wenn
         wer werden wie wieso wir wird wo woher wohin wurde wurden zu zum zur über""",
@@ -41,8 +41,12 @@ _LISTS = {
 STOP_WORDS = MappingProxyType({code: frozenset(words.split()) for code, words in _LISTS.items()})
 """Function words by ISO 639-1 code, in lower case and with their accents."""
 
-STOP_CHARACTERS = MappingProxyType({"zh": frozenset("的了吗嗎呢吧么麼什哪谁誰怎是几幾")})
-"""Characters that ask or join, for languages whose words are cut into pairs of characters: a pair
-with one of them stands in no dictionary, and a question's hardly ever in its answer."""
+STOP_CHARACTERS = MappingProxyType({"zh": frozenset("吗嗎呢谁誰哪")})
+"""Characters that ask and are no part of other words, for languages whose words are cut into pairs
+of characters: a question's pair with one of them hardly ever stands in its answer."""
+
+_PAIRS = "什么 什麼 怎么 怎麼 多少 几个 幾個 几天 几年 为什 為什 的是 是什 么是 麼是"
+STOP_PAIRS = MappingProxyType({"zh": frozenset(_PAIRS.split())})
+"""Pairs that ask, of characters that other words need: 几何 and 目的 say something."""
 
 NO_WORDS: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from threading import Lock
 
 import snowballstemmer
 
-from muniment.index.stopwords import NO_WORDS, STOP_CHARACTERS, STOP_WORDS
+from muniment.index.stopwords import NO_WORDS, STOP_CHARACTERS, STOP_PAIRS, STOP_WORDS
 
 MAX_TERM_ID = 1_000_000_000
 """The most dimensions that a sparsevec of pgvector can have."""
@@ -98,7 +98,7 @@ class TermAnalyzer:
 
 def is_function_word(word: str, language: str) -> bool:
     """Tell whether a folded word, or a pair of characters, says nothing of what a text is about."""
-    if word in STOP_WORDS.get(language, NO_WORDS):
+    if word in STOP_WORDS.get(language, NO_WORDS) or word in STOP_PAIRS.get(language, NO_WORDS):
         return True
     characters = STOP_CHARACTERS.get(language)
     return characters is not None and not characters.isdisjoint(word)
