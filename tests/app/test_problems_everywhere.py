@@ -39,6 +39,26 @@ class TestProduct:
             assert await assert_problems_everywhere(product.api, client) > 40
 
 
+class TestUnreadableBodies:
+    @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b"[]", b""])
+    async def test_are_told_to_nobody_who_has_not_signed_in(
+        self, migrated: TestDatabase, tmp_path: Path, body: bytes
+    ) -> None:
+        async with (
+            whole_product(migrated, tmp_path) as product,
+            product.client(None) as client,
+        ):
+            routes = [r for r in walk_routes(product.api) if r.takes_json]
+            for route in routes:
+                address = route.address(str(UUID(int=1)))
+                headers = {"Content-Type": "application/json"}
+                verb = min(route.methods)
+                response = await client.request(verb, address, content=body, headers=headers)
+                assert response.status_code == 401, response.text
+                assert response.headers["WWW-Authenticate"] == "Bearer"
+            assert len(routes) > 5
+
+
 class TestUnknownParameters:
     async def test_are_refused_by_every_route_of_the_api(
         self, migrated: TestDatabase, tmp_path: Path

@@ -1,12 +1,11 @@
 """The HTTP application, put together from settings, routers and a lifespan; nothing is global."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection
 
 import muniment
 from muniment.app.docs_page.router import create_docs_router
@@ -24,10 +23,9 @@ from muniment.kit.middleware import (
     SecurityHeadersMiddleware,
 )
 from muniment.kit.parameters import refuse_unknown_parameters
-from muniment.kit.problems import add_problem_rendering
+from muniment.kit.problems import Caller, add_problem_rendering
 from muniment.kit.route_templates import RouteTemplates
 
-Caller = Callable[[HTTPConnection], Awaitable[object]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]
 
 
@@ -64,7 +62,7 @@ def create_app(
         generate_unique_id_function=operation_id,
         middleware=_middleware(settings, registry),
     )
-    add_problem_rendering(app)
+    add_problem_rendering(app, caller, API_PREFIX)
     asked_first = [] if caller is None else [Depends(caller)]
     checks = [*asked_first, Depends(refuse_unknown_parameters)]
     for router in routers:

@@ -1,13 +1,15 @@
 """Every failure answered with one document (RFC 9457), the same on all routes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import TypeAlias
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -16,6 +18,9 @@ from muniment.kit.errors import MethodNotAllowedError, MunimentError
 from muniment.kit.problem_document import PROBLEM_MEDIA_TYPE, Problem, make_problem
 
 REQUEST_ID_KEY = "muniment.request_id"
+
+Caller: TypeAlias = Callable[[HTTPConnection], Awaitable[object]]
+"""Says who makes a request. Raises the error that nobody is answered with."""
 
 
 def problem_response(error: MunimentError, scope: Scope) -> Response:
@@ -30,13 +35,31 @@ def problem_response(error: MunimentError, scope: Scope) -> Response:
     )
 
 
-def add_problem_rendering(app: FastAPI) -> None:
-    """Let an application answer expected errors with problem documents."""
+def add_problem_rendering(app: FastAPI, caller: Caller | None = None, prefix: str = "") -> None:
+    """Let an application answer expected errors with problem documents.
+
+    The framework reads a body before it asks who sends it. So below `prefix` the caller is asked
+    once more before anything is said about a body that cannot be read; None asks nobody.
+    """
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if caller is not None and _is_of_body(error) and request.url.path.startswith(prefix):
+            try:
+                await caller(request)
+            except MunimentError as refusal:
+                error = refusal
+        return _answer_error(request, error)
+
     for kind in (MunimentError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, _answer_error)
+        app.add_exception_handler(kind, answer)
 
 
-async def _answer_error(request: Request, error: Exception) -> Response:
+def _is_of_body(error: Exception) -> bool:
+    is_unread = isinstance(error, HTTPException) and error.status_code == HTTPStatus.BAD_REQUEST
+    return is_unread or isinstance(error, RequestValidationError)
+
+
+def _answer_error(request: Request, error: Exception) -> Response:
     translated = translate_error(error)
     if isinstance(translated, MethodNotAllowedError):
         translated.headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
