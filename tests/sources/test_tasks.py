@@ -1,6 +1,7 @@
 """Fetching: what comes of it, and when it is done again."""
 
 import asyncio
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -21,6 +22,7 @@ from tests.sources.arrange import (
     outcome,
     read_source,
     refetch,
+    run,
     version_of,
 )
 from tests.support.database import TestDatabase
@@ -73,6 +75,27 @@ class TestFollowing:
         assert await version_of(alice, again) == 1
         shown = await alice.get(f"/api/v1/documents/{again['document_id']}")
         assert (again["status"], shown.json()["status"]) == ("ready", "failed")
+
+    @pytest.mark.parametrize("told", [{}, {"ETag": '"one"'}])
+    async def test_bytes_that_went_missing_are_fetched_whole_and_kept(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        web: WebServer,
+        source: Shown,
+        migrated: TestDatabase,
+        told: dict[str, str],
+    ) -> None:
+        web.answers[PAGE] = answer(b"Thirty days of leave.", headers=told)
+        document = UUID(source["document_id"] or "")
+        for file in originals(product):
+            file.unlink()
+        lost = "update document set status = 'failed', error_code = 'original_missing'"
+        await run(migrated, f"{lost} where id = :id", id=document)
+        again = await refetch(product, alice, source)
+        assert "if-none-match" not in web.asked[-1].headers
+        shown = (await alice.get(f"/api/v1/documents/{document}")).json()
+        assert (again["status"], shown["status"], shown["version"]) == ("ready", "ready", 2)
 
     async def test_a_name_that_was_given_to_the_document_stays(
         self, product: WholeProduct, alice: httpx2.AsyncClient, web: WebServer, source: Shown
