@@ -97,6 +97,31 @@ class TestFollowing:
         shown = (await alice.get(f"/api/v1/documents/{document}")).json()
         assert (again["status"], shown["status"], shown["version"]) == ("ready", "ready", 2)
 
+    async def test_a_rule_that_waits_is_not_lost_to_a_server_that_says_unchanged(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        web: WebServer,
+        source: Shown,
+        migrated: TestDatabase,
+    ) -> None:
+        whole, web.answers[PAGE] = web.answers[PAGE], answer(status=304)
+        await alice.post(f"{SOURCES}/{source['id']}/fetch")
+        job = await claim(migrated.worker)
+        fetching = fetcher(product, migrated.worker)
+        wanted = await fetching._begin(job)
+        assert wanted is not None
+        rule = """update source set rule = '{"any_of": ["group:/eng"]}' where id = :id"""
+        await run(migrated, rule, id=UUID(source["id"]))
+        await fetching._keep(job, wanted, await fetching._fetch(job, wanted))
+        assert await outcome(alice, source) == ("queued", None)
+        web.answers[PAGE] = whole
+        await product.finish_jobs()
+        assert "if-none-match" not in web.asked[-1].headers
+        shown = (await alice.get(f"/api/v1/documents/{source['document_id']}")).json()
+        assert shown["access"]["any_of"] == ["group:/eng"]
+        assert await outcome(alice, source) == ("ready", None)
+
     async def test_a_name_that_was_given_to_the_document_stays(
         self, product: WholeProduct, alice: httpx2.AsyncClient, web: WebServer, source: Shown
     ) -> None:

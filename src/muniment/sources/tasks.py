@@ -26,7 +26,7 @@ from muniment.library.service.documents import uri_identity
 from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload, register, require_editor
 from muniment.library.settings import TenantLimits
-from muniment.ports.jobs import ClaimedJob
+from muniment.ports.jobs import ClaimedJob, source_fetch
 from muniment.ports.media_types import HEAD_BYTES
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
 from muniment.postgres import jobs
@@ -173,19 +173,7 @@ class FetchSource:
             if source is not None:
                 if brought.original is not None:
                     is_kept = await self._register(session, source, brought, brought.original)
-                wait = after_success(source.id, source.refetch_every)
-                values = {
-                    "status": "ready",
-                    "error_code": None,
-                    "error_detail": None,
-                    "failures": 0,
-                    "fetched_at": func.now(),
-                    "next_at": _moment(wait),
-                    "validators_url": brought.validators.url,
-                    "etag": brought.validators.etag,
-                    "last_modified": brought.validators.last_modified,
-                }
-                await FetchRepository(session).write(source, values)
+                await _write_success(session, source, brought.validators)
             await jobs.finish(session, job)
             # Said before the commit, whose answer may be lost: bytes that a committed document
             # speaks of would be missed for ever, and those of a failed commit keep their row.
@@ -254,6 +242,28 @@ async def plan_fetches(transactions: Transactions) -> int:
         due = await take_due(session)
         await jobs.enqueue(session, due)
     return len(due)
+
+
+async def _write_success(session: AsyncSession, source: Source, validators: Validators) -> None:
+    """Say that a fetch went well, and whether and when the next one is."""
+    # What is unchanged has nothing to be given to: what was said meanwhile needs the whole of it.
+    says_more = source.rule is not None or source.meta is not None
+    wait = after_success(source.id, source.refetch_every)
+    values = {
+        "status": "queued" if says_more else "ready",
+        "error_code": None,
+        "error_detail": None,
+        "failures": 0,
+        "fetched_at": func.now(),
+        "next_at": None if says_more else _moment(wait),
+        "validators_url": None if says_more else validators.url,
+        "etag": None if says_more else validators.etag,
+        "last_modified": None if says_more else validators.last_modified,
+    }
+    await FetchRepository(session).write(source, values)
+    if says_more:
+        job = source_fetch(source.tenant_id, source.id, source.created_by)
+        await jobs.enqueue(session, [job])
 
 
 async def _write_failure(session: AsyncSession, job: ClaimedJob, error: FetchError) -> None:
