@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from muniment.library.settings import TenantLimits
 from muniment.sources.tasks import plan_fetches
+from tests.library.arrange import make_collection
 from tests.sources.arrange import (
     PAGE,
     SOURCES,
@@ -25,6 +26,7 @@ from tests.sources.arrange import (
     run,
     version_of,
 )
+from tests.support.callers import MEMBER, CallerSpec
 from tests.support.database import TestDatabase
 from tests.support.web_server import WebServer, answer, redirect
 from tests.support.whole_product import WholeProduct
@@ -252,8 +254,15 @@ class TestPlan:
         other = await add_source(alice, collection, "http://10.0.0.9/", refetch_every=600)
         await product.finish_jobs()
         await make_due(migrated, *sources, other)
+        async with product.client(CallerSpec("tess", MEMBER, tenant="other")) as tess:
+            theirs = await add_source(
+                tess, await make_collection(tess), web.url("/theirs.txt"), refetch_every=600
+            )
+            await product.finish_jobs()
         assert await plan_fetches(migrated.worker) == 2
         assert await plan_fetches(migrated.worker) == 0
+        await make_due(migrated, theirs)
+        assert await plan_fetches(migrated.worker) == 1  # another tenant does not wait for these
         await product.finish_jobs()
         assert await plan_fetches(migrated.worker) == 1
         await product.finish_jobs()

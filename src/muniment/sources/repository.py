@@ -16,15 +16,18 @@ from muniment.sources.policy import source_predicate
 
 NEWEST_FIRST = Ordering("sources.newest", (UUID,))
 
-# One of each host at a time, so that no server meets all of its documents at once; the workers
-# that look at the same moment find the same ones, and the first to lock them takes them.
+# For each tenant one of each host at a time, so that no server meets all of its documents at once;
+# the tenants do not learn of each other. The workers that look at the same moment find the same
+# ones, and the first to lock them takes them.
 _TAKE_DUE = text(
     """
     with due as (
-        select distinct on (host) id from source s
+        select distinct on (tenant_id, host) id from source s
         where next_at <= now()
-          and not exists (select from source o where o.host = s.host and o.status = 'queued')
-        order by host, next_at, id
+          and not exists (
+            select from source o
+            where o.tenant_id = s.tenant_id and o.host = s.host and o.status = 'queued')
+        order by tenant_id, host, next_at, id
     ), picked as (
         select s.id from source s join due using (id)
         where s.next_at <= now() for update of s skip locked

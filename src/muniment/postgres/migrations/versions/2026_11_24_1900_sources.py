@@ -116,7 +116,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_at is not null"),
     )
     op.create_index(
-        "source_queued_idx", "source", ["host"], postgresql_where=sa.text("status = 'queued'")
+        "source_queued_idx",
+        "source",
+        ["tenant_id", "host"],
+        postgresql_where=sa.text("status = 'queued'"),
     )
     op.execute(FORGET)
     op.execute(OWNER)
