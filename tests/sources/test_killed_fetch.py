@@ -2,15 +2,20 @@
 
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from muniment.ingestion.abandoned import sweep_abandoned
+from muniment.kit.clock import SystemClock
 from muniment.postgres import jobs
 from muniment.postgres.engine import create_engine
-from muniment.postgres.unit_of_work import Transactions
+from muniment.postgres.unit_of_work import Scope, Transactions
+from muniment.sources.errors import FetchError
+from muniment.sources.owner import Owners
+from muniment.sources.repository import FetchRepository
 from tests.sources.arrange import (
     HOST,
     PAGE,
@@ -22,6 +27,7 @@ from tests.sources.arrange import (
     fetcher,
     originals,
     read_source,
+    run,
     version_of,
 )
 from tests.support.database import SETTINGS, TestDatabase
@@ -97,6 +103,26 @@ class TestOnce:
         listed = await alice.get(f"/api/v1/collections/{collection}/documents")
         assert listed.json()["items"] == []
         assert originals(product) == files
+        assert await count_rows(migrated, "job") == 0
+
+    async def test_a_source_that_is_removed_while_its_owner_is_asked_for_has_none(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        web: WebServer,
+        migrated: TestDatabase,
+    ) -> None:
+        source = await add_source(alice, collection, web.url(PAGE))
+        job = await claim(migrated.worker)
+        settings = product.serving.shared.settings.identity
+        async with migrated.worker.begin(Scope(job.tenant_id)) as session:
+            row = await FetchRepository(session).find(UUID(source["id"]))
+            assert row is not None
+            await run(migrated, "delete from source where id = :id", id=row.id)
+            with pytest.raises(FetchError, match="may not edit"):
+                await Owners(settings, SystemClock()).principal_of(session, row)
+        await fetcher(product, migrated.worker).work(job)
         assert await count_rows(migrated, "job") == 0
 
     @pytest.mark.parametrize("loss", [Loss.ANSWER, Loss.COMMIT], ids=lambda loss: loss.name)

@@ -41,6 +41,8 @@ class Owners:
     async def principal_of(self, session: AsyncSession, source: Source) -> Principal:
         """Give the owner as a caller. Raises FetchError for one who may not write there now."""
         account = await FetchRepository(session).find_owner(source)
+        if account is None:
+            raise rights_lost()  # told to nobody: the source is not there any more
         age = self._clock.now() - source.verified_at
         if account.issuer != ISSUER and age > self._settings.rights_max_age:
             raise FetchError(

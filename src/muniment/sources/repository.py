@@ -134,10 +134,11 @@ class FetchRepository:
             statement = statement.with_for_update(of=Source)
         return (await self._session.scalars(statement)).one_or_none()
 
-    async def find_owner(self, source: Source) -> OwnerAccount:
-        """Read the account in whose name a source is fetched."""
+    async def find_owner(self, source: Source) -> OwnerAccount | None:
+        """Read the account in whose name a source is fetched; None if that was just removed."""
         found = await self._session.execute(_OWNER, {"source": source.id})
-        return OwnerAccount(*found.one())
+        row = found.one_or_none()
+        return None if row is None else OwnerAccount(*row)
 
     async def write(self, source: Source, values: Mapping[str, object]) -> None:
         """Write what a fetch has come to."""
