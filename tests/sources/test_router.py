@@ -153,6 +153,26 @@ class TestAdd:
         assert answers[0].json() == answers[1].json()
         assert answers[1].headers["Idempotent-Replay"] == "true"
 
+    @pytest.mark.parametrize("kind", ["sources", "documents"])
+    async def test_a_repeated_request_does_not_tell_of_a_source_that_is_gone(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        web: WebServer,
+        kind: str,
+    ) -> None:
+        path, body = f"/api/v1/collections/{collection}/sources", {"url": web.url("/leave.txt")}
+        key = {"Idempotency-Key": f"gone-with-{kind}"}
+        source = (await alice.post(path, json=body, headers=key)).json()
+        await product.finish_jobs()
+        source = await read_source(alice, source)
+        gone = source["id"] if kind == "sources" else source["document_id"]
+        assert (await alice.delete(f"/api/v1/{kind}/{gone}", headers=ANY)).status_code == 204
+        again = await alice.post(path, json=body, headers=key)
+        assert (again.status_code, again.json()["code"]) == (410, "answer_gone")
+        assert body["url"] not in again.text
+
 
 class TestList:
     async def test_editors_see_the_sources_of_documents_that_they_may_edit(

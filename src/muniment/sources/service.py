@@ -6,6 +6,7 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from yarl import URL
 
+from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.egress.client import EgressClient
 from muniment.kit.egress.errors import EgressError
@@ -126,6 +127,7 @@ class SourceService:
         source = await self._hold(principal, source_id)
         expected.check(source_etag(source))
         await self._repository.remove(source)
+        await forget_answers_about(self._session, principal.tenant_id, source_id)
 
     async def _describe(self, source: Source, principal: Principal, wanted: SourceCreate) -> None:
         """Give the document what was said of it; the first fetch does where there is none yet."""

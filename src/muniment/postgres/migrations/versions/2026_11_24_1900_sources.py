@@ -36,17 +36,43 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
     where s.id = p_source
 $$
 """
-TRIGGER = """
+# An answer about a source names its document only if that was there already. Both go together, so
+# the answers that are kept of it (identity/idempotency.py) say 410 from the same commit on.
+GONE = """
+create function muniment_forget_answers_about_sources()
+returns trigger language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update idempotency_key k set status = 410, headers = null, body = null
+    from source s
+    where s.document_id = new.id and k.tenant_id = new.tenant_id and k.status is not null
+      and position(convert_to(s.id::text, 'UTF8') in k.body) > 0;
+    return null;
+end
+$$
+"""
+TRIGGERS = (
+    """
 create trigger account_erased after update of status on account
 for each row when (new.status = 'erased')
 execute function muniment_forget_rights_of_sources()
-"""
+""",
+    """
+create trigger document_deleted after update of deleted_at on document
+for each row when (new.deleted_at is not null and old.deleted_at is null)
+execute function muniment_forget_answers_about_sources()
+""",
+)
 
-FUNCTIONS = ("muniment_forget_rights_of_sources()", "muniment_source_owner(uuid)")
+FUNCTIONS = (
+    "muniment_forget_rights_of_sources()",
+    "muniment_forget_answers_about_sources()",
+    "muniment_source_owner(uuid)",
+)
 
 
 def upgrade() -> None:
-    """Make the table, and the trigger that forgets."""
+    """Make the table, and the triggers that forget."""
     op.create_table(
         "source",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -123,14 +149,17 @@ def upgrade() -> None:
     )
     op.execute(FORGET)
     op.execute(OWNER)
+    op.execute(GONE)
     for function in FUNCTIONS:
         op.execute(f"revoke all on function {function} from public")
-    op.execute(TRIGGER)
+    for trigger in TRIGGERS:
+        op.execute(trigger)
 
 
 def downgrade() -> None:
-    """Remove the trigger and the table."""
+    """Remove the triggers and the table."""
     op.execute("drop trigger account_erased on account")
+    op.execute("drop trigger document_deleted on document")
     for function in FUNCTIONS:
         op.execute(f"drop function {function}")
     op.drop_table("source")
