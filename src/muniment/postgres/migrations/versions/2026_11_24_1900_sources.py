@@ -157,7 +157,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove the triggers and the table."""
+    """Remove the jobs that nobody knows then, the triggers and the table."""
+    op.execute("delete from job where kind = 'fetch_source'")
     op.execute("drop trigger account_erased on account")
     op.execute("drop trigger document_deleted on document")
     for function in FUNCTIONS:
