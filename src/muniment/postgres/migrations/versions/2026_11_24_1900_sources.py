@@ -135,6 +135,7 @@ def upgrade() -> None:
     )
     op.create_index("source_collection_id_id_idx", "source", ["collection_id", "id"])
     op.create_index("source_document_id_idx", "source", ["document_id"])
+    op.create_index("source_created_by_idx", "source", ["created_by"])
     op.create_index(
         "source_next_at_idx",
         "source",
