@@ -47,6 +47,31 @@ class TestPair:
         assert pairs(gone, fresh) == expected
         assert pairs(gone[::-1], fresh[::-1]) == expected
 
+    @pytest.mark.parametrize(
+        ("files", "expected"),
+        [
+            (["/new/plan.txt", "/new/pay.txt"], {"/new/plan.txt": 1, "/new/pay.txt": 2}),
+            (["/new/a/plan.txt", "/old/b/plan.txt"], {}),
+            (["/new/x/plan.txt", "/new/y/plan.txt"], {"/new/x/plan.txt": 1}),
+            (["/old/x/other.txt"], {}),
+            ([], {}),
+        ],
+    )
+    def test_equal_documents_under_different_rules_are_never_mixed_up(
+        self, files: list[str], expected: dict[str, int]
+    ) -> None:
+        gone = [(known("/old/x/plan.txt", 1), A), (known("/old/z/pay.txt", 2), A)]
+        gone[1][0].document.rule = {"any_of": ["group:/board"]}
+        fresh = [(found(path), A) for path in files]
+        assert pairs(gone, fresh) == expected
+        assert pairs(gone[::-1], fresh[::-1]) == expected
+
+    def test_a_name_that_two_rules_claim_is_nobodys(self) -> None:
+        gone = [(known("/old/x/plan.txt", 1), A), (known("/old/y/plan.txt", 2), A)]
+        gone[1][0].document.rule = {"any_of": ["group:/board"]}
+        assert pairs(gone, [(found("/new/plan.txt"), A)]) == {}
+        assert pairs(gone, [(found("/new/y/plan.txt"), A)]) == {"/new/y/plan.txt": 2}
+
 
 class TestRename:
     def test_a_document_goes_with_its_file(self, run: Run, folder: Path) -> None:

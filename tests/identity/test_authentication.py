@@ -18,6 +18,7 @@ from muniment.identity.issuers import TenantRule, TrustedIssuers
 from muniment.identity.key_file import KEY_BITS
 from muniment.identity.local_issuer import ISSUER, LocalIssuer
 from muniment.identity.permissions import Permission
+from muniment.identity.principal import Principal
 from muniment.identity.repository import AccountRepository, KnownAccount
 from muniment.identity.settings import IdentitySettings
 from muniment.identity.token_cache import TokenCache
@@ -183,6 +184,31 @@ class TestAuthenticate:
         assert len(cache) == 0
         async with database.owner.connect() as connection:
             assert await connection.scalar(text("select count(*) from account")) == 0
+
+    async def test_tells_of_a_token_once_and_lets_its_caller_in_whatever_comes_of_it(
+        self, issuer: LocalIssuer, reads: PreparedReads, database: TestDatabase, clock: FixedClock
+    ) -> None:
+        told: list[Principal] = []
+
+        async def hear(principal: Principal) -> None:
+            told.append(principal)
+            raise OSError
+
+        issuers = TrustedIssuers([issuer.trusted()])
+        authenticator = Authenticator(
+            TokenVerifier(issuers, clock),
+            issuers,
+            TokenCache(10, clock),
+            AccountRepository(reads, database.serving),
+            IdentitySettings(),
+            on_verified=hear,
+        )
+        first = f"Bearer {issuer.mint('alice')}"
+        callers = [
+            await authenticator.authenticate(header)
+            for header in (first, first, f"Bearer {issuer.mint('bob')}")
+        ]
+        assert told == [callers[0].principal, callers[2].principal]
 
     @pytest.mark.parametrize("form", [" {}", "Bearer  {}", "Bearer {} ", "Bearer\t{}", "{}"])
     async def test_reads_a_token_at_its_one_place(

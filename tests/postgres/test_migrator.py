@@ -29,6 +29,7 @@ PREVIOUS = [script.revision for script in SCRIPT.walk_revisions()][1]
 BEFORE_ACCESS = "2026_11_23_0102"
 BEFORE_POSTINGS = "2026_11_24_0100"
 BEFORE_USAGE = "2026_11_24_1500"
+BEFORE_SOURCES = "2026_11_24_1620"
 TABLES = {table.name for table in all_tables().tables.values()}
 
 
@@ -116,6 +117,23 @@ class TestUpgrade:
 
         async with owner_of(empty).connect() as owner:
             assert await acl_of(owner, document) == ["role:late", library.creator]
+
+    async def test_jobs_that_fetch_sources_go_with_the_sources(self, empty: DatabaseUrls) -> None:
+        await migrate(empty)
+        async with owner_of(empty).begin() as owner:
+            await add_library(owner, 1)
+            await owner.execute(
+                text(
+                    "insert into job (tenant_id, kind, key, payload) select 1, kind, kind, '{}'"
+                    " from unnest(array['fetch_source', 'ingest_document']) kind"
+                )
+            )
+
+        await migrator_of(empty).downgrade(BEFORE_SOURCES)
+
+        async with owner_of(empty).connect() as owner:
+            left = await owner.scalars(text("select kind from job"))
+            assert left.all() == ["ingest_document"]
 
     async def test_what_tenants_keep_is_counted_when_the_count_comes(
         self, empty: DatabaseUrls

@@ -59,6 +59,28 @@ class TestReading:
     ) -> None:
         assert await tenants_seen(town.database.serving, scope, table) == seen
 
+    @pytest.mark.parametrize("role", ["reader", "editor", "owner"])
+    @pytest.mark.parametrize("rule", [None, '{"any_of": ["group:/readers"]}'])
+    async def test_of_a_source_without_a_document_is_for_its_owner_and_editors(
+        self, town: Town, role: str, rule: str | None
+    ) -> None:
+        """With a rule for the document that comes, it is for its owner alone."""
+        async with town.database.owner.begin() as owner:
+            await owner.execute(
+                text("update source set document_id = null, rule = cast(:rule as jsonb)"),
+                {"rule": rule},
+            )
+            await owner.execute(text("update collection_grant set role = :role"), {"role": role})
+        mine = Scope(1, frozenset({f"user:{town.mine.account}"}))
+        may_edit = role != "reader" and rule is None
+        for scope, seen in (
+            (mine, [1]),
+            (Scope(2, mine.principals), []),
+            (Scope(1, READER), [1] if may_edit else []),
+            (Scope(1, NOBODY), []),
+        ):
+            assert await tenants_seen(town.database.serving, scope, "source") == seen
+
     @pytest.mark.parametrize("table", ["document_version", "chunk"])
     async def test_of_a_text_asks_the_document_and_not_the_tenant_on_the_row(
         self, town: Town, table: str

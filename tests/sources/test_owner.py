@@ -1,5 +1,6 @@
 """In whose name a source is fetched, and what becomes of it when they may not any more."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import httpx2
@@ -7,6 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from muniment.identity.local_issuer import ISSUER
+from muniment.identity.permissions import permissions_of
+from muniment.identity.principal import Principal
+from muniment.sources.owner import Renewal
+from muniment.sources.tasks import plan_fetches
 from tests.library.arrange import give, name_of, restrict
 from tests.sources.arrange import (
     HOST,
@@ -26,6 +31,15 @@ from tests.support.callers import MEMBER, CallerSpec
 from tests.support.database import TestDatabase
 from tests.support.web_server import WebServer
 from tests.support.whole_product import WholeProduct
+
+
+async def column_of(database: TestDatabase, source: Shown, column: str) -> object:
+    async with database.owner.connect() as owner:
+        found = await owner.execute(
+            text(f"select {column} from source where id = :id"), {"id": UUID(source["id"])}
+        )
+        value: object = found.scalar_one()
+        return value
 
 
 class TestOwner:
@@ -110,6 +124,48 @@ class TestOwner:
         await run(migrated, issuer, issuer=ISSUER)
         assert await outcome(alice, source) == ("stopped", "rights_expired")
         assert (await refetch(product, alice, source))["status"] == "ready"
+
+    async def test_what_stopped_for_old_rights_goes_on_when_its_owner_comes_again(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        source: Shown,
+        migrated: TestDatabase,
+    ) -> None:
+        settings = product.serving.shared.settings.identity
+        renewal = Renewal(migrated.serving, settings)
+        me = (await alice.get("/api/v1/users/me")).json()
+        user = UUID(me["id"])
+        issuer = "https://sso.example"
+        comes_from = "update account set issuer = :issuer where id = :id"
+        member, other = frozenset(MEMBER), frozenset({"/new"})
+        principal = Principal(
+            user_id=user,
+            tenant_id=int(str(await column_of(migrated, source, "tenant_id"))),
+            tenant="default",
+            issuer=issuer,
+            subject="alice",
+            roles=member,
+            groups=other,
+            attributes={},
+            permissions=permissions_of(member, settings.roles),
+            group_prefix="/",
+        )
+        await renewal.renew(principal)
+        assert await column_of(migrated, source, "groups") == []  # what is young is left alone
+        await alice.post(f"{SOURCES}/{source['id']}/fetch")
+        await run(migrated, "update source set verified_at = now() - interval '25 hours'")
+        await run(migrated, comes_from, issuer=issuer, id=user)
+        await product.finish_jobs()
+        assert await plan_fetches(migrated.worker) == 0
+        await renewal.renew(replace(principal, issuer=ISSUER))
+        assert await column_of(migrated, source, "groups") == []
+        await renewal.renew(principal)
+        assert await column_of(migrated, source, "groups") == ["/new"]
+        assert await plan_fetches(migrated.worker) == 1
+        await product.finish_jobs()
+        await run(migrated, comes_from, issuer=ISSUER, id=user)
+        assert await outcome(alice, source) == ("ready", None)
 
     async def test_an_erased_owner_leaves_no_rights_behind(
         self,

@@ -2,10 +2,10 @@ import httpx2
 import pytest
 
 from tests.library.arrange import add, give, make_collection, name_of, restrict
-from tests.sources.arrange import SOURCES, add_source, count_rows, post_source, read_source
+from tests.sources.arrange import SOURCES, Shown, add_source, count_rows, post_source, read_source
 from tests.support.callers import MEMBER, CallerSpec
 from tests.support.database import TestDatabase
-from tests.support.web_server import WebServer
+from tests.support.web_server import WebServer, answer
 from tests.support.whole_product import WholeProduct
 
 ANY = {"If-Match": "*"}
@@ -57,15 +57,45 @@ class TestAdd:
         assert (again["id"], again["refetch_every"]) == (first["id"], "PT10M")
         await product.finish_jobs()
         assert web.paths() == ["/leave.txt"]
+        once = await add_source(alice, collection, url, refetch_every=None)
+        assert (once["id"], once["refetch_every"]) == (first["id"], None)
+
+    @pytest.mark.parametrize("status", [304, 404])
+    async def test_what_is_said_of_a_known_document_holds_at_once(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        source: Shown,
+        web: WebServer,
+        status: int,
+    ) -> None:
+        """Whatever the fetch comes to: one that runs already, or one of a page that is gone."""
+        if status == 304:
+            await alice.post(f"{SOURCES}/{source['id']}/fetch")
+        rule, meta = {"any_of": ["group:/eng"]}, {"year": 2026}
         ruled = await add_source(
-            alice, collection, url, refetch_every=None, access={"any_of": ["group:/eng"]}
+            alice, source["collection_id"], source["url"], access=rule, metadata=meta
         )
+        assert ruled["id"] == source["id"]
+        path = f"/api/v1/documents/{source['document_id']}"
+        shown = (await alice.get(path)).json()
+        assert (shown["access"]["any_of"], shown["metadata"]) == (rule["any_of"], meta)
+        web.answers["/leave.txt"] = answer(status=status)
         await product.finish_jobs()
-        assert (ruled["id"], ruled["refetch_every"]) == (first["id"], None)
-        source = await read_source(alice, ruled)
-        document = (await alice.get(f"/api/v1/documents/{source['document_id']}")).json()
-        assert document["access"]["any_of"] == ["group:/eng"]
-        assert document["version"] == 1
+        again = (await alice.get(path)).json()
+        assert (again["access"], again["version"]) == (shown["access"], 1)
+
+    async def test_a_rule_that_locks_its_giver_out_is_refused(
+        self, product: WholeProduct, alice: httpx2.AsyncClient, source: Shown
+    ) -> None:
+        rule = {"any_of": ["group:/eng"]}
+        async with product.client(CallerSpec("edith", MEMBER)) as edith:
+            await give(alice, source["collection_id"], await name_of(edith), "editor")
+            refused = await post_source(edith, source["collection_id"], source["url"], access=rule)
+        assert (refused.status_code, refused.json()["code"]) == (409, "access_locks_you_out")
+        shown = (await alice.get(f"/api/v1/documents/{source['document_id']}")).json()
+        assert shown["access"] is None
+        assert (await read_source(alice, source))["status"] == "ready"
 
     async def test_an_upload_of_that_uri_is_the_same_document(
         self, product: WholeProduct, alice: httpx2.AsyncClient, collection: str, web: WebServer
@@ -73,6 +103,7 @@ class TestAdd:
         url = web.url("/leave.txt")
         document = await add(alice, collection, "mine.txt", b"Old words.", fields={"uri": url})
         source = await add_source(alice, collection, url)
+        assert source["document_id"] == document
         await product.finish_jobs()
         assert (await read_source(alice, source))["document_id"] == document
         shown = (await alice.get(f"/api/v1/documents/{document}")).json()
@@ -121,6 +152,26 @@ class TestAdd:
         ]
         assert answers[0].json() == answers[1].json()
         assert answers[1].headers["Idempotent-Replay"] == "true"
+
+    @pytest.mark.parametrize("kind", ["sources", "documents"])
+    async def test_a_repeated_request_does_not_tell_of_a_source_that_is_gone(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        collection: str,
+        web: WebServer,
+        kind: str,
+    ) -> None:
+        path, body = f"/api/v1/collections/{collection}/sources", {"url": web.url("/leave.txt")}
+        key = {"Idempotency-Key": f"gone-with-{kind}"}
+        source = (await alice.post(path, json=body, headers=key)).json()
+        await product.finish_jobs()
+        source = await read_source(alice, source)
+        gone = source["id"] if kind == "sources" else source["document_id"]
+        assert (await alice.delete(f"/api/v1/{kind}/{gone}", headers=ANY)).status_code == 204
+        again = await alice.post(path, json=body, headers=key)
+        assert (again.status_code, again.json()["code"]) == (410, "answer_gone")
+        assert body["url"] not in again.text
 
 
 class TestList:

@@ -1,6 +1,7 @@
 """Fetching: what comes of it, and when it is done again."""
 
 import asyncio
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import text
 
 from muniment.library.settings import TenantLimits
 from muniment.sources.tasks import plan_fetches
+from tests.library.arrange import make_collection
 from tests.sources.arrange import (
     PAGE,
     SOURCES,
@@ -21,8 +23,10 @@ from tests.sources.arrange import (
     outcome,
     read_source,
     refetch,
+    run,
     version_of,
 )
+from tests.support.callers import MEMBER, CallerSpec
 from tests.support.database import TestDatabase
 from tests.support.web_server import WebServer, answer, redirect
 from tests.support.whole_product import WholeProduct
@@ -73,6 +77,52 @@ class TestFollowing:
         assert await version_of(alice, again) == 1
         shown = await alice.get(f"/api/v1/documents/{again['document_id']}")
         assert (again["status"], shown.json()["status"]) == ("ready", "failed")
+
+    @pytest.mark.parametrize("told", [{}, {"ETag": '"one"'}])
+    async def test_bytes_that_went_missing_are_fetched_whole_and_kept(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        web: WebServer,
+        source: Shown,
+        migrated: TestDatabase,
+        told: dict[str, str],
+    ) -> None:
+        web.answers[PAGE] = answer(b"Thirty days of leave.", headers=told)
+        document = UUID(source["document_id"] or "")
+        for file in originals(product):
+            file.unlink()
+        lost = "update document set status = 'failed', error_code = 'original_missing'"
+        await run(migrated, f"{lost} where id = :id", id=document)
+        again = await refetch(product, alice, source)
+        assert "if-none-match" not in web.asked[-1].headers
+        shown = (await alice.get(f"/api/v1/documents/{document}")).json()
+        assert (again["status"], shown["status"], shown["version"]) == ("ready", "ready", 2)
+
+    async def test_a_rule_that_waits_is_not_lost_to_a_server_that_says_unchanged(
+        self,
+        product: WholeProduct,
+        alice: httpx2.AsyncClient,
+        web: WebServer,
+        source: Shown,
+        migrated: TestDatabase,
+    ) -> None:
+        whole, web.answers[PAGE] = web.answers[PAGE], answer(status=304)
+        await alice.post(f"{SOURCES}/{source['id']}/fetch")
+        job = await claim(migrated.worker)
+        fetching = fetcher(product, migrated.worker)
+        wanted = await fetching._begin(job)
+        assert wanted is not None
+        rule = """update source set rule = '{"any_of": ["group:/eng"]}' where id = :id"""
+        await run(migrated, rule, id=UUID(source["id"]))
+        await fetching._keep(job, wanted, await fetching._fetch(job, wanted))
+        assert await outcome(alice, source) == ("queued", None)
+        web.answers[PAGE] = whole
+        await product.finish_jobs()
+        assert "if-none-match" not in web.asked[-1].headers
+        shown = (await alice.get(f"/api/v1/documents/{source['document_id']}")).json()
+        assert shown["access"]["any_of"] == ["group:/eng"]
+        assert await outcome(alice, source) == ("ready", None)
 
     async def test_a_name_that_was_given_to_the_document_stays(
         self, product: WholeProduct, alice: httpx2.AsyncClient, web: WebServer, source: Shown
@@ -204,8 +254,15 @@ class TestPlan:
         other = await add_source(alice, collection, "http://10.0.0.9/", refetch_every=600)
         await product.finish_jobs()
         await make_due(migrated, *sources, other)
+        async with product.client(CallerSpec("tess", MEMBER, tenant="other")) as tess:
+            theirs = await add_source(
+                tess, await make_collection(tess), web.url("/theirs.txt"), refetch_every=600
+            )
+            await product.finish_jobs()
         assert await plan_fetches(migrated.worker) == 2
         assert await plan_fetches(migrated.worker) == 0
+        await make_due(migrated, theirs)
+        assert await plan_fetches(migrated.worker) == 1  # another tenant does not wait for these
         await product.finish_jobs()
         assert await plan_fetches(migrated.worker) == 1
         await product.finish_jobs()

@@ -65,7 +65,7 @@ from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
-from muniment.sources.owner import Owners
+from muniment.sources.owner import Owners, Renewal
 from muniment.sources.tasks import FetchSource, plan_fetches
 
 
@@ -163,7 +163,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             shared=shared,
             urls=urls,
             transactions=transactions,
-            authenticator=_authenticator(shared, issuer, AccountRepository(reads, transactions)),
+            authenticator=_authenticator(shared, issuer, reads, transactions),
             local_issuer=issuer,
             idempotency=idempotency,
             intake=intake,
@@ -300,7 +300,7 @@ async def _search_service(shared: Shared, transactions: Transactions) -> SearchS
 
 
 def _authenticator(
-    shared: Shared, issuer: LocalIssuer, accounts: AccountRepository
+    shared: Shared, issuer: LocalIssuer, reads: PreparedReads, transactions: Transactions
 ) -> Authenticator:
     identity = shared.settings.identity
     issuers = TrustedIssuers([issuer.trusted()])
@@ -308,6 +308,7 @@ def _authenticator(
         verifier=TokenVerifier(issuers, shared.clock),
         issuers=issuers,
         cache=TokenCache(identity.token_cache_size, shared.clock),
-        accounts=accounts,
+        accounts=AccountRepository(reads, transactions),
         settings=identity,
+        on_verified=Renewal(transactions, identity).renew,
     )

@@ -117,15 +117,20 @@ grant select, insert, update on tenant_usage to {serving}, {worker};
 create policy tenant on tenant_usage to {serving} using (tenant_id = {tenant});
 create policy job on tenant_usage to {worker} using (tenant_id = {tenant});
 
--- Sources: an address tells of its document, so it is shown with it; who may edit which is asked in
--- sources/policy.py. The worker looks in all tenants for what is due. What it fetches it registers
+-- Sources: an address tells of its document, so it is shown with it. Before there is one, to whom it
+-- is fetched for, and where no rule waits for the document to the editors of the collection; who may
+-- edit which is asked in sources/policy.py. The worker looks in all tenants for what is due. What it fetches it registers
 -- itself, in the name of the source's owner; one function tells who that is and whether they are active.
 alter table source enable row level security;
 grant select, insert, update, delete on source to {serving};
 grant select, update on source to {worker};
 create policy of_document on source to {serving}
-    using (tenant_id = {tenant}
-        and (document_id is null or exists (select from document d where d.id = document_id)))
+    using (tenant_id = {tenant} and case when document_id is null then
+        'user:' || created_by = any ({principals})
+        or rule is null and collection_id = any (array(
+            select g.collection_id from collection_grant g
+            where g.principal = any ({principals}) and g.role in ('editor', 'owner')))
+        else exists (select from document d where d.id = document_id) end)
     with check (tenant_id = {tenant} and exists (select from collection c where c.id = collection_id)
         and (document_id is null or exists (select from document d where d.id = document_id)));
 create policy job on source to {worker} using (true);

@@ -55,7 +55,8 @@ def is_address(word: str) -> bool:
 def sources_of(product: Product, session: AsyncSession) -> SourceService:
     """Give the service of sources, as a request would have it."""
     serving, attributes = product.serving, product.settings.identity.attributes
-    return SourceService(session, serving.egress, serving.admission, attributes)
+    documents = _documents(product, session)
+    return SourceService(session, serving.egress, serving.admission, documents, attributes)
 
 
 async def follow(product: Product, addresses: Addresses, collection: str, report: Report) -> None:

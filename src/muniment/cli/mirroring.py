@@ -3,8 +3,10 @@
 A file without a document, whose bytes are those of a document without its file, is that document
 under another name: it keeps its id, its passages and what cites it, and nothing is embedded anew.
 Where several files or documents are equal, those with the same last name belong together first,
-then those in the same folder, then the others in the order of their paths. Whatever finds no
-partner is new or gone, as without renames.
+then those in the same folder, then the others in the order of their paths. Where equal documents
+have different access rules, that is not sure enough: then only those belong together that share
+more of the end of their paths with each other than with anything else. Whatever finds no partner
+is new or gone, as without renames.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 from uuid import UUID
 
@@ -106,6 +109,13 @@ def pair(
     left = sorted(gone, key=lambda one: (one[0].file, one[0].document.id))
     files = sorted(fresh, key=lambda one: one[0].path)
     moves: list[Move] = []
+    for mixed in _of_mixed_rules(left):
+        moves += _pair_surely(
+            [known for known, digest in left if digest == mixed],
+            [file for file, digest in files if digest == mixed],
+        )
+        left = [one for one in left if one[1] != mixed]
+        files = [one for one in files if one[1] != mixed]
     for kept in _ALIKE:
         partners: defaultdict[tuple[bytes, object], deque[Known]] = defaultdict(deque)
         for known, digest in left:
@@ -120,6 +130,38 @@ def pair(
         taken = {move.document.id for move in moves}
         left = [one for one in left if one[0].document.id not in taken]
     return moves
+
+
+def _of_mixed_rules(gone: Iterable[tuple[Known, bytes]]) -> list[bytes]:
+    """Give the bytes that several documents have under different access rules."""
+    alike: defaultdict[bytes, list[Known]] = defaultdict(list)
+    for known, digest in gone:
+        alike[digest].append(known)
+    return [
+        digest
+        for digest, (first, *others) in alike.items()
+        if any(other.document.rule != first.document.rule for other in others)
+    ]
+
+
+def _pair_surely(gone: Sequence[Known], files: Sequence[FoundFile]) -> list[Move]:
+    """Pair what shares more of the ends of their paths than either shares with anything else."""
+    shared = [[_shared_end(known.file, file.path) for file in files] for known in gone]
+    moves = []
+    for row, known in zip(shared, gone, strict=True):
+        most = max(row, default=0)
+        if most == 0 or row.count(most) > 1:
+            continue
+        place = row.index(most)
+        if [other[place] >= most for other in shared].count(True) == 1:
+            moves.append(Move(known.document, files[place]))
+    return moves
+
+
+def _shared_end(one: Path, other: Path) -> int:
+    """Count the names that two paths share, from the last one on."""
+    pairs_of_names = zip(reversed(one.parts), reversed(other.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda names: names[0] == names[1], pairs_of_names))
 
 
 async def _find_moves(

@@ -5,6 +5,7 @@ answer cannot change. What the database says is asked at every request, because 
 was disabled a moment ago is refused, remembered token or not.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,8 @@ from muniment.kit.hit_metrics import HitFigures
 from muniment.kit.logging import bind_caller
 
 API_KEY_PREFIX = "mun_"
+Verified = Callable[[Principal], Awaitable[None]]
+"""Is told whose token was verified, for what works in their name while they are away."""
 _log = structlog.get_logger(__name__)
 
 
@@ -61,12 +64,14 @@ class Authenticator:
         cache: TokenCache[Credential],
         accounts: AccountRepository,
         settings: IdentitySettings,
+        on_verified: Verified | None = None,
     ) -> None:
         self._verifier = verifier
         self._issuers = issuers
         self._cache = cache
         self._accounts = accounts
         self._roles = settings.roles
+        self._on_verified = on_verified
 
     def token_figures(self) -> HitFigures:
         """Tell how often a token was known, so that it was not verified anew."""
@@ -80,13 +85,25 @@ class Authenticator:
         way in.
         """
         token = _read_token(authorization)
-        credential = self._cache.find(token) or await self._verify(token)
+        known = self._cache.find(token)
+        credential = known or await self._verify(token)
         account = await self._read_account(credential)
         if not account.is_active:
             _log.warning("caller_refused", account=str(account.account_id), status=account.status)
             raise InvalidTokenError
         bind_caller(tenant=credential.tenant, user=str(account.account_id))
-        return Caller(_make_principal(credential, account), account)
+        caller = Caller(_make_principal(credential, account), account)
+        if known is None:
+            await self._tell_verified(caller.principal)
+        return caller
+
+    async def _tell_verified(self, principal: Principal) -> None:
+        if self._on_verified is None:
+            return
+        try:
+            await self._on_verified(principal)
+        except Exception:  # noqa: BLE001 # boundary: the caller wants something else
+            _log.warning("verified_rights_not_kept", exc_info=True)
 
     async def _verify(self, token: str) -> Credential:
         claims = await self._verifier.verify(token)

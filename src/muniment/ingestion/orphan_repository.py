@@ -8,9 +8,9 @@ from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.models import Tenant
-from muniment.library.models import Document, DocumentVersion
+from muniment.library.models import ORIGINAL_MISSING, Document, DocumentVersion
 
-ORIGINAL_MISSING: Final = ("original_missing", "The stored file is gone: upload it again.")
+MISSING: Final = (ORIGINAL_MISSING, "The stored file is gone: upload it again.")
 """Code and sentence of a document whose bytes are not where its row says."""
 
 _VERSIONS_AT_ONCE: Final = 1000
@@ -68,7 +68,7 @@ class OrphanRepository:
 
         Only of one that nobody works on: a worker that reads it will find out by itself.
         """
-        code, detail = ORIGINAL_MISSING
+        code, detail = MISSING
         await self._session.execute(
             update(Document)
             .where(Document.id == version.document_id, Document.version == version.number)

@@ -12,7 +12,7 @@ import structlog
 from muniment.index.repository import IndexedChunk, IndexWriter
 from muniment.index.spaces import EmbeddingSpaceRef
 from muniment.index.word_counts import change_counts, held_terms
-from muniment.ingestion.orphan_repository import ORIGINAL_MISSING
+from muniment.ingestion.orphan_repository import MISSING
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.ingestion.pipeline import CutDocument, Pipeline
 from muniment.ingestion.reporting import BEGINNING, Report
@@ -64,7 +64,7 @@ class IngestDocument:
                 raise
             await self._end_failed(job, error.code, error.detail)
         except OriginalMissingError:
-            await self._end_failed(job, *ORIGINAL_MISSING)
+            await self._end_failed(job, *MISSING)
         else:
             await self._index(job, version, document, report)
 

@@ -7,6 +7,7 @@ path can forget it. It serves row-level security, which asks for the collection'
 """
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -30,6 +31,9 @@ from muniment.kit.ids import new_id
 from muniment.library.access_rules import ConditionsJson, RuleJson
 from muniment.library.metadata import MetadataJson
 from muniment.postgres.base import Base
+
+ORIGINAL_MISSING: Final = "original_missing"
+"""The `error_code` of a document whose bytes are not where its row says."""
 
 
 class Collection(Base):

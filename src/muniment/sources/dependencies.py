@@ -7,7 +7,7 @@ from fastapi import Depends
 from muniment.identity.dependencies import Session
 from muniment.kit.egress.client import EgressClient
 from muniment.kit.state import from_state
-from muniment.library.dependencies import Identity
+from muniment.library.dependencies import Documents, Identity
 from muniment.library.service.admission import Admission
 from muniment.sources.service import SourceService
 
@@ -16,9 +16,9 @@ Room = Annotated[Admission, Depends(from_state("admission", Admission))]
 
 
 async def _sources(
-    session: Session, egress: Egress, room: Room, identity: Identity
+    session: Session, egress: Egress, room: Room, documents: Documents, identity: Identity
 ) -> SourceService:
-    return SourceService(session, egress, room, identity.attributes)
+    return SourceService(session, egress, room, documents, identity.attributes)
 
 
 Sources = Annotated[SourceService, Depends(_sources)]

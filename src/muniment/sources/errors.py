@@ -8,6 +8,7 @@ from muniment.kit.egress.errors import EgressError
 from muniment.kit.errors import FieldProblem, InvalidInputError, MunimentError, NotFoundError
 from muniment.library.errors import CollectionNotFoundError, NotAnEditorError
 
+RIGHTS_EXPIRED: Final = "rights_expired"
 _PASSING: Final = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,

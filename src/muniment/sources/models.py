@@ -34,8 +34,9 @@ class Source(Base):
         CheckConstraint("status in ('queued', 'ready', 'failing', 'stopped')", name="status"),
         Index("source_collection_id_id_idx", "collection_id", "id"),
         Index("source_document_id_idx", "document_id"),
+        Index("source_created_by_idx", "created_by"),
         Index("source_next_at_idx", "next_at", postgresql_where=text("next_at is not null")),
-        Index("source_queued_idx", "host", postgresql_where=text("status = 'queued'")),
+        Index("source_queued_idx", "tenant_id", "host", postgresql_where=text("status = 'queued'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

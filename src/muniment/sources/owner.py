@@ -1,12 +1,14 @@
 """In whose name a source is fetched: its owner, with the rights that were last verified.
 
-There is no token when a schedule comes round. What the owner's last token said when they added the
+There is no token when a schedule comes round. What the owner's token said when they added the
 source, or asked for it, is kept with it; account, grants and roles are asked as they are now. What
-an identity provider said grows old after `identity.rights_max_age`. What the built-in issuer said
-does not: nobody else could have taken it back.
+an identity provider said grows old after `identity.rights_max_age`, and is renewed by each token
+that the owner comes with. What the built-in issuer said does not grow old: nobody else could have
+taken it back.
 """
 
-from sqlalchemy import func
+from typing import Final
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.local_issuer import ISSUER
@@ -16,19 +18,39 @@ from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import Clock
 from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import DocumentRepository
-from muniment.sources.errors import FetchError, rights_lost
+from muniment.postgres.unit_of_work import Scope, Transactions
+from muniment.sources.errors import RIGHTS_EXPIRED, FetchError, rights_lost
 from muniment.sources.models import Source
-from muniment.sources.repository import FetchRepository
+from muniment.sources.repository import FetchRepository, SourceRepository, rights_of
+
+_RENEWALS: Final = 24
+"""How often rights are written anew while they would grow too old."""
 
 
 def write_rights(source: Source, principal: Principal) -> None:
     """Let a source be fetched in the name of this caller from now on."""
     source.created_by = principal.user_id
-    source.roles = sorted(principal.roles)
-    source.groups = sorted(principal.groups)
-    source.group_prefix = principal.group_prefix
-    source.attributes = dict(principal.attributes)
-    source.verified_at = func.now()
+    for name, value in rights_of(principal).items():
+        setattr(source, name, value)
+
+
+class Renewal:
+    """Keeps the rights of owners as their tokens say, whatever they come for.
+
+    Not with each token: what is younger than a part of the age that is allowed is left as it is.
+    """
+
+    def __init__(self, transactions: Transactions, settings: IdentitySettings) -> None:
+        self._transactions = transactions
+        self._older_than = settings.rights_max_age / _RENEWALS
+
+    async def renew(self, principal: Principal) -> None:
+        """Write what a token said that was just verified, in a short transaction of its own."""
+        if principal.issuer == ISSUER:
+            return
+        scope = Scope(principal.tenant_id, principal.names)
+        async with self._transactions.begin(scope) as session:
+            await SourceRepository(session).renew(principal, self._older_than)
 
 
 class Owners:
@@ -41,12 +63,14 @@ class Owners:
     async def principal_of(self, session: AsyncSession, source: Source) -> Principal:
         """Give the owner as a caller. Raises FetchError for one who may not write there now."""
         account = await FetchRepository(session).find_owner(source)
+        if account is None:
+            raise rights_lost()  # told to nobody: the source is not there any more
         age = self._clock.now() - source.verified_at
         if account.issuer != ISSUER and age > self._settings.rights_max_age:
             raise FetchError(
-                "rights_expired",
+                RIGHTS_EXPIRED,
                 "It is too long ago that the rights of whoever added this source were verified."
-                " When they ask for it again, it goes on.",
+                " When they sign in again, it goes on.",
                 stops=True,
             )
         roles = frozenset(source.roles)

@@ -2,29 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, case, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.models import Account
 from muniment.identity.principal import Principal
 from muniment.kit.pagination import Ordering, PageRequest
 from muniment.library.models import Collection, Document
 from muniment.ports.jobs import NewJob, source_fetch
+from muniment.sources.errors import RIGHTS_EXPIRED
 from muniment.sources.models import Source
 from muniment.sources.policy import source_predicate
 
 NEWEST_FIRST = Ordering("sources.newest", (UUID,))
 
-# One of each host at a time, so that no server meets all of its documents at once; the workers
-# that look at the same moment find the same ones, and the first to lock them takes them.
+# For each tenant one of each host at a time, so that no server meets all of its documents at once;
+# the tenants do not learn of each other. The workers that look at the same moment find the same
+# ones, and the first to lock them takes them.
 _TAKE_DUE = text(
     """
     with due as (
-        select distinct on (host) id from source s
+        select distinct on (tenant_id, host) id from source s
         where next_at <= now()
-          and not exists (select from source o where o.host = s.host and o.status = 'queued')
-        order by host, next_at, id
+          and not exists (
+            select from source o
+            where o.tenant_id = s.tenant_id and o.host = s.host and o.status = 'queued')
+        order by tenant_id, host, next_at, id
     ), picked as (
         select s.id from source s join due using (id)
         where s.next_at <= now() for update of s skip locked
@@ -36,6 +42,17 @@ _TAKE_DUE = text(
 )
 
 _OWNER = text("select issuer, subject, status, tenant from muniment_source_owner(:source)")
+
+
+def rights_of(principal: Principal) -> dict[str, object]:
+    """Give what a source keeps of the token of its owner."""
+    return {
+        "roles": sorted(principal.roles),
+        "groups": sorted(principal.groups),
+        "group_prefix": principal.group_prefix,
+        "attributes": dict(principal.attributes),
+        "verified_at": func.now(),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,31 @@ class SourceRepository:
         )
         return (await self._session.scalars(statement)).one_or_none()
 
+    async def renew(self, principal: Principal, older_than: timedelta) -> None:
+        """Keep what a token of the owner of sources says; what stopped for want of it is due.
+
+        What somebody else works on at the moment is left for the owner's next token.
+        """
+        stale = (
+            select(Source.id)
+            .where(Source.created_by == principal.user_id)
+            .where(Source.verified_at < func.now() - older_than)
+            .where(exists().where(Account.id == principal.user_id, Account.status == "active"))
+            .with_for_update(of=Source, skip_locked=True)
+            .cte()
+        )
+        resumes = and_(Source.status == "stopped", Source.error_code == RIGHTS_EXPIRED)
+        values = {
+            **rights_of(principal),
+            "status": case((resumes, "failing"), else_=Source.status),
+            "next_at": case((resumes, func.now()), else_=Source.next_at),
+            "updated_at": func.now(),
+        }
+        await self._session.execute(
+            update(Source).where(Source.id.in_(select(stale.c.id))).values(values),
+            execution_options={"synchronize_session": False},
+        )
+
     async def add(self, source: Source) -> None:
         """Add a source."""
         self._session.add(source)
@@ -131,10 +173,11 @@ class FetchRepository:
             statement = statement.with_for_update(of=Source)
         return (await self._session.scalars(statement)).one_or_none()
 
-    async def find_owner(self, source: Source) -> OwnerAccount:
-        """Read the account in whose name a source is fetched."""
+    async def find_owner(self, source: Source) -> OwnerAccount | None:
+        """Read the account in whose name a source is fetched; None if that was just removed."""
         found = await self._session.execute(_OWNER, {"source": source.id})
-        return OwnerAccount(*found.one())
+        row = found.one_or_none()
+        return None if row is None else OwnerAccount(*row)
 
     async def write(self, source: Source, values: Mapping[str, object]) -> None:
         """Write what a fetch has come to."""

@@ -14,6 +14,7 @@ from muniment.kit.parameters import ExpectedRevision, Paging
 from muniment.kit.problems import problem_responses
 from muniment.library.dependencies import CanWriteDocuments
 from muniment.library.errors import (
+    AccessLocksYouOutError,
     AttributeNotUsableError,
     CollectionNotFoundError,
     NotAnEditorError,
@@ -44,6 +45,7 @@ _CHANGE_ERRORS = (*_READ_ERRORS, PreconditionRequiredError, PreconditionFailedEr
         NotAnEditorError,
         UrlRefusedError,
         AttributeNotUsableError,
+        AccessLocksYouOutError,
         QueueFullError,
         TenantFullError,
     ),
@@ -57,7 +59,8 @@ async def add_source(
 ) -> SourceRead:
     """Have an address fetched, once or again and again, and made a document.
 
-    A source of the same address is fetched anew, in the caller's name from now on.
+    A source of the same address is fetched anew, in the caller's name from now on. A document that
+    is there already has the rule and the metadata at once.
     """
     source = await sources.add(principal, collection_id, body)
     response.headers["ETag"] = source_etag(source)

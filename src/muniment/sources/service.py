@@ -6,15 +6,17 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from yarl import URL
 
+from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.egress.client import EgressClient
 from muniment.kit.egress.errors import EgressError
 from muniment.kit.etag import IfMatch, make_etag
 from muniment.kit.pagination import Page, PageRequest
+from muniment.library.access_rules import AccessRule
 from muniment.library.repository.documents import DocumentRepository
 from muniment.library.service.access import AttributeTypes, require_usable, stored_rule
 from muniment.library.service.admission import Admission
-from muniment.library.service.documents import uri_identity
+from muniment.library.service.documents import DocumentService, uri_identity
 from muniment.library.service.registration import require_editor
 from muniment.ports.jobs import source_fetch
 from muniment.postgres import jobs
@@ -34,18 +36,22 @@ class SourceService:
         session: AsyncSession,
         egress: EgressClient,
         admission: Admission,
+        documents: DocumentService,
         attributes: AttributeTypes,
     ) -> None:
         self._session = session
         self._egress = egress
         self._admission = admission
+        self._documents = documents
         self._attributes = attributes
         self._repository = SourceRepository(session)
 
     async def add(self, principal: Principal, collection_id: UUID, wanted: SourceCreate) -> Source:
         """Add a source and have it fetched; one of the same address is taken over instead.
 
-        Raises UrlRefusedError, AttributeNotUsableError, CollectionNotFoundError, NotAnEditorError,
+        A document that is there already is given the rule and the metadata at once: whoever was
+        answered need not wait for a server that may bring nothing. Raises UrlRefusedError,
+        AttributeNotUsableError, CollectionNotFoundError, NotAnEditorError, AccessLocksYouOutError,
         QueueFullError and TenantFullError.
         """
         try:
@@ -67,7 +73,10 @@ class SourceService:
                 host=URL(url).raw_host or "",
                 status="ready",  # until it is queued below
             )
-        _say_anew(source, wanted)
+        if "refetch_every" in wanted.model_fields_set:
+            source.refetch_every = wanted.refetch_every
+        source.failures = 0
+        await self._describe(source, principal, wanted)
         write_rights(source, principal)
         if is_new:
             await self._repository.add(source)
@@ -118,6 +127,29 @@ class SourceService:
         source = await self._hold(principal, source_id)
         expected.check(source_etag(source))
         await self._repository.remove(source)
+        await forget_answers_about(self._session, principal.tenant_id, source_id)
+
+    async def _describe(self, source: Source, principal: Principal, wanted: SourceCreate) -> None:
+        """Give the document what was said of it; the first fetch does where there is none yet."""
+        if source.document_id is None:
+            # That of an upload with this uri. Where several are, register() would find the same.
+            found = await DocumentRepository(self._session).find_by_identity(
+                principal, source.collection_id, source.url, ""
+            )
+            source.document_id = None if found is None else found.id
+        if source.document_id is not None:
+            rule, metadata = wanted.access, wanted.metadata
+            if rule is None and source.rule is not None:
+                rule = AccessRule.model_validate(source.rule)
+            await self._documents.describe(
+                principal, source.document_id, rule, source.meta if metadata is None else metadata
+            )
+            source.rule = source.meta = None
+            return
+        if wanted.access is not None:
+            source.rule = stored_rule(wanted.access)
+        if wanted.metadata is not None:
+            source.meta = wanted.metadata
 
     async def _hold(self, principal: Principal, source_id: UUID) -> Source:
         source = await self._repository.find(principal, source_id, for_update=True)
@@ -159,18 +191,3 @@ def present_source(source: Source) -> SourceRead:
             "updated_at": source.updated_at,
         }
     )
-
-
-def _say_anew(source: Source, wanted: SourceCreate) -> None:
-    """Write what was said into a source; what was not said stays as it is."""
-    said = wanted.model_fields_set
-    if "refetch_every" in said:
-        source.refetch_every = wanted.refetch_every
-    if wanted.access is not None:
-        source.rule = stored_rule(wanted.access)
-    if wanted.metadata is not None:
-        source.meta = wanted.metadata
-    if wanted.access is not None or wanted.metadata is not None:
-        # What is unchanged has nothing to be given to, so it is fetched whole.
-        source.validators_url = source.etag = source.last_modified = None
-    source.failures = 0

@@ -19,13 +19,14 @@ from muniment.kit.egress.client import Answer, EgressClient, Validators
 from muniment.kit.egress.errors import EgressError
 from muniment.kit.errors import MunimentError
 from muniment.library.access_rules import AccessRule
+from muniment.library.models import ORIGINAL_MISSING, Document
 from muniment.library.repository.documents import DocumentRepository
 from muniment.library.service.admission import Admission
 from muniment.library.service.documents import uri_identity
 from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload, register, require_editor
 from muniment.library.settings import TenantLimits
-from muniment.ports.jobs import ClaimedJob
+from muniment.ports.jobs import ClaimedJob, source_fetch
 from muniment.ports.media_types import HEAD_BYTES
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
 from muniment.postgres import jobs
@@ -58,13 +59,15 @@ class _Wanted:
     validators: Validators | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Brought:
     """What a fetch has brought: bytes, or the word that nothing has changed."""
 
     validators: Validators
     media_type: str = ""
     original: StoredOriginal | None = None
+    is_handed_over: bool = False
+    """Whether a document may speak of the bytes, so that they are not ours to discard."""
 
 
 class FetchSource:
@@ -93,13 +96,12 @@ class FetchSource:
     async def work(self, job: ClaimedJob) -> None:
         """Fetch the source; what goes wrong outside is told by the source, and tried later."""
         brought: _Brought | None = None
-        is_kept = False
         try:
             wanted = await self._begin(job)
             if wanted is None:
                 return
             brought = await self._fetch(job, wanted)
-            is_kept = await self._keep(job, wanted, brought)
+            await self._keep(job, wanted, brought)
         except FetchError as error:
             await self._end_failed(job, error)
         except MunimentError as error:
@@ -107,7 +109,7 @@ class FetchSource:
                 raise
             await self._end_failed(job, refused_by_library(error))
         finally:
-            if brought is not None and brought.original is not None and not is_kept:
+            if brought is not None and brought.original and not brought.is_handed_over:
                 await self._intake.discard(Scope(job.tenant_id), [brought.original.key])
 
     async def give_up(self, job: ClaimedJob, reason: str) -> None:
@@ -128,7 +130,7 @@ class FetchSource:
             await self._owners.principal_of(session, source)
             await self._admission.require_room(session, job.tenant_id)
             validators = None
-            if source.validators_url is not None:
+            if source.validators_url is not None and not await _lacks_its_bytes(session, source):
                 validators = Validators(source.validators_url, source.etag, source.last_modified)
             wanted = _Wanted(source.id, source.collection_id, source.url, validators)
         await self._admission.require_space(0)
@@ -163,30 +165,20 @@ class FetchSource:
             raise FetchError("too_large", f"It is larger than {error.limit} bytes.") from None
         return _Brought(answer.validators, media_type, original)
 
-    async def _keep(self, job: ClaimedJob, wanted: _Wanted, brought: _Brought) -> bool:
-        """Register what came and end the job, in one commit; tell whether the bytes are kept."""
+    async def _keep(self, job: ClaimedJob, wanted: _Wanted, brought: _Brought) -> None:
+        """Register what came and end the job, in one commit."""
         is_kept = False
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
             source = await self._hold(session, wanted)
             if source is not None:
                 if brought.original is not None:
                     is_kept = await self._register(session, source, brought, brought.original)
-                wait = after_success(source.id, source.refetch_every)
-                values = {
-                    "status": "ready",
-                    "error_code": None,
-                    "error_detail": None,
-                    "failures": 0,
-                    "fetched_at": func.now(),
-                    "next_at": _moment(wait),
-                    "validators_url": brought.validators.url,
-                    "etag": brought.validators.etag,
-                    "last_modified": brought.validators.last_modified,
-                }
-                await FetchRepository(session).write(source, values)
+                await _write_success(session, source, brought.validators)
             await jobs.finish(session, job)
+            # Said before the commit, whose answer may be lost: bytes that a committed document
+            # speaks of would be missed for ever, and those of a failed commit keep their row.
+            brought.is_handed_over = is_kept
         _log.info("source_fetched", source=str(wanted.source_id), changed=is_kept)
-        return is_kept
 
     async def _hold(self, session: AsyncSession, wanted: _Wanted) -> Source | None:
         """Keep the source as it is, after asking for its owner's rights once more."""
@@ -219,7 +211,8 @@ class FetchSource:
         if document is not None and not says_more and document.media_type == brought.media_type:
             sha256 = bytes.fromhex(original.sha256)
             # Also where they could not be read: on a schedule they would fail for ever anew.
-            if await documents.has_bytes(document, sha256):
+            is_missing = document.error_code == ORIGINAL_MISSING
+            if not is_missing and await documents.has_bytes(document, sha256):
                 return False
         upload = NewUpload(
             name=name_of(source.url) if document is None else document.name,
@@ -251,6 +244,28 @@ async def plan_fetches(transactions: Transactions) -> int:
     return len(due)
 
 
+async def _write_success(session: AsyncSession, source: Source, validators: Validators) -> None:
+    """Say that a fetch went well, and whether and when the next one is."""
+    # What is unchanged has nothing to be given to: what was said meanwhile needs the whole of it.
+    says_more = source.rule is not None or source.meta is not None
+    wait = after_success(source.id, source.refetch_every)
+    values = {
+        "status": "queued" if says_more else "ready",
+        "error_code": None,
+        "error_detail": None,
+        "failures": 0,
+        "fetched_at": func.now(),
+        "next_at": None if says_more else _moment(wait),
+        "validators_url": None if says_more else validators.url,
+        "etag": None if says_more else validators.etag,
+        "last_modified": None if says_more else validators.last_modified,
+    }
+    await FetchRepository(session).write(source, values)
+    if says_more:
+        job = source_fetch(source.tenant_id, source.id, source.created_by)
+        await jobs.enqueue(session, [job])
+
+
 async def _write_failure(session: AsyncSession, job: ClaimedJob, error: FetchError) -> None:
     repository = FetchRepository(session)
     source = await repository.find(_target(job), for_update=True)
@@ -266,6 +281,14 @@ async def _write_failure(session: AsyncSession, job: ClaimedJob, error: FetchErr
         "next_at": _moment(wait),
     }
     await repository.write(source, values)
+
+
+async def _lacks_its_bytes(session: AsyncSession, source: Source) -> bool:
+    """Tell whether the document waits for bytes that are not stored any more."""
+    if source.document_id is None:
+        return False
+    document = await session.get(Document, source.document_id)
+    return document is not None and document.error_code == ORIGINAL_MISSING
 
 
 def _moment(wait: timedelta | None) -> ColumnElement[datetime] | None:

@@ -23,7 +23,7 @@ from muniment.library.errors import (
     TextNotReadyError,
     VersionNotFoundError,
 )
-from muniment.library.metadata import METADATA
+from muniment.library.metadata import METADATA, MetadataJson
 from muniment.library.models import Document, DocumentVersion
 from muniment.library.repository.collections import CollectionRepository
 from muniment.library.repository.documents import (
@@ -40,8 +40,9 @@ from muniment.library.service.access import (
     replace_rule,
     require_not_locked_out,
     require_usable,
+    stored_rule,
 )
-from muniment.ports.jobs import document_ingestion, document_purge
+from muniment.ports.jobs import NewJob, document_ingestion, document_purge
 from muniment.postgres import jobs
 
 
@@ -156,6 +157,28 @@ class DocumentService:
         await self._keep_change(view.document)
         await jobs.enqueue(self._session, following)
         return view
+
+    async def describe(
+        self,
+        principal: Principal,
+        document_id: UUID,
+        rule: AccessRule | None,
+        metadata: MetadataJson | None,
+    ) -> Document:
+        """Replace what is said anew, as an upload would; None leaves what is there.
+
+        Raises DocumentNotFoundError, NotAnEditorError and AccessLocksYouOutError.
+        """
+        document = (await self._hold_editable(principal, document_id, None)).document
+        following: list[NewJob] = []
+        if metadata is not None:
+            document.meta = metadata
+        if rule is not None and stored_rule(rule) != document.rule:
+            await require_not_locked_out(self._repository, principal, document, rule)
+            following = replace_rule(document, rule)
+        await self._keep_change(document)
+        await jobs.enqueue(self._session, following)
+        return document
 
     async def read_text(
         self, principal: Principal, document_id: UUID, number: int | None

@@ -36,17 +36,43 @@ language sql stable security definer set search_path = pg_catalog, public, pg_te
     where s.id = p_source
 $$
 """
-TRIGGER = """
+# An answer about a source names its document only if that was there already. Both go together, so
+# the answers that are kept of it (identity/idempotency.py) say 410 from the same commit on.
+GONE = """
+create function muniment_forget_answers_about_sources()
+returns trigger language plpgsql
+security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    update idempotency_key k set status = 410, headers = null, body = null
+    from source s
+    where s.document_id = new.id and k.tenant_id = new.tenant_id and k.status is not null
+      and position(convert_to(s.id::text, 'UTF8') in k.body) > 0;
+    return null;
+end
+$$
+"""
+TRIGGERS = (
+    """
 create trigger account_erased after update of status on account
 for each row when (new.status = 'erased')
 execute function muniment_forget_rights_of_sources()
-"""
+""",
+    """
+create trigger document_deleted after update of deleted_at on document
+for each row when (new.deleted_at is not null and old.deleted_at is null)
+execute function muniment_forget_answers_about_sources()
+""",
+)
 
-FUNCTIONS = ("muniment_forget_rights_of_sources()", "muniment_source_owner(uuid)")
+FUNCTIONS = (
+    "muniment_forget_rights_of_sources()",
+    "muniment_forget_answers_about_sources()",
+    "muniment_source_owner(uuid)",
+)
 
 
 def upgrade() -> None:
-    """Make the table, and the trigger that forgets."""
+    """Make the table, and the triggers that forget."""
     op.create_table(
         "source",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -109,6 +135,7 @@ def upgrade() -> None:
     )
     op.create_index("source_collection_id_id_idx", "source", ["collection_id", "id"])
     op.create_index("source_document_id_idx", "source", ["document_id"])
+    op.create_index("source_created_by_idx", "source", ["created_by"])
     op.create_index(
         "source_next_at_idx",
         "source",
@@ -116,18 +143,25 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_at is not null"),
     )
     op.create_index(
-        "source_queued_idx", "source", ["host"], postgresql_where=sa.text("status = 'queued'")
+        "source_queued_idx",
+        "source",
+        ["tenant_id", "host"],
+        postgresql_where=sa.text("status = 'queued'"),
     )
     op.execute(FORGET)
     op.execute(OWNER)
+    op.execute(GONE)
     for function in FUNCTIONS:
         op.execute(f"revoke all on function {function} from public")
-    op.execute(TRIGGER)
+    for trigger in TRIGGERS:
+        op.execute(trigger)
 
 
 def downgrade() -> None:
-    """Remove the trigger and the table."""
+    """Remove the jobs that nobody knows then, the triggers and the table."""
+    op.execute("delete from job where kind = 'fetch_source'")
     op.execute("drop trigger account_erased on account")
+    op.execute("drop trigger document_deleted on document")
     for function in FUNCTIONS:
         op.execute(f"drop function {function}")
     op.drop_table("source")
