@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from muniment.ingestion.orphan_repository import hold_scan
+from muniment.ingestion.orphan_repository import OrphanRepository, hold_scan
 from muniment.ingestion.orphans import OrphanScan
 from muniment.ingestion.worker import Worker
 from muniment.library.service.intake import Intake
@@ -17,6 +17,7 @@ from tests.ingestion.test_tasks import LEAVE, finished
 from tests.support.database import TestDatabase
 from tests.support.fake_originals import FakeOriginals
 from tests.support.library_rows import LibraryRows
+from tests.support.wall_rows import add_document, add_library
 
 GRACE = timedelta(hours=24)
 
@@ -221,6 +222,37 @@ class TestIndexWithoutChunks:
         await scan.watch()
         assert (await scan.look()).index_rows == 0
         assert await library.count("chunk_vector") == await library.count("chunk_lex") == 3
+
+
+class TestVersions:
+    async def test_of_other_tenants_are_not_read_through(
+        self, kept: list[UUID], library: LibraryRows, database: TestDatabase
+    ) -> None:
+        async with database.owner.begin() as owner:
+            other = await add_library(owner, library.tenant_id + 1)
+            document = await add_document(owner, other)
+            await owner.execute(
+                text(
+                    "insert into document_version (document_id, number, tenant_id, media_type,"
+                    " bytes, sha256, original_key, created_by) select :id, n, :tenant,"
+                    " 'text/plain', 1, '', 'k' || n, :account from generate_series(1, 5000) n"
+                ),
+                {"id": document, "tenant": other.tenant, "account": other.account},
+            )
+            await owner.execute(text("analyze document_version"))
+        async with database.worker.begin(Scope(library.tenant_id)) as session:
+            found = await OrphanRepository(session).list_versions(
+                library.tenant_id, (UUID(int=0), 0)
+            )
+            read = await session.scalar(
+                text(
+                    "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables"
+                    " where relname = 'document_version'"
+                )
+            )
+        assert [version.document_id for version in found] == sorted(kept)
+        assert read is not None
+        assert read < 100
 
 
 class TestSeveralWorkers:
