@@ -1,7 +1,7 @@
 """How far documents are and how fast they go, read from their rows as one caller may see them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     all_,
     and_,
     any_,
+    case,
     func,
     literal,
     literal_column,
@@ -31,6 +32,7 @@ WINDOW: Final = timedelta(minutes=1)
 WATCHED_AT_ONCE: Final = 500
 """Unfinished documents that one reader follows; thousands may wait."""
 _FAILED_AT_ONCE = 100
+_WAITED_AT_MOST: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,21 @@ class ProgressRepository:
         return sorted(found, key=lambda document: document.id)
 
     async def list_failed(self, principal: Principal, collection_id: UUID) -> list[Document]:
-        """List the documents that failed last."""
+        """List the documents that failed since the oldest of those that are not finished came.
+
+        None where all are finished: failures of long ago are no news of what goes on.
+        """
+        permitted = predicate(access_filter(principal))
+        since = (
+            select(func.min(_came_at()))
+            .where(Document.collection_id == collection_id, permitted, _is_unfinished())
+            .scalar_subquery()
+        )
         found = await self._session.scalars(
             select(Document)
-            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
-            .where(_has_failed())
-            .order_by(Document.ended_at.desc().nulls_last())
+            .where(Document.collection_id == collection_id, permitted)
+            .where(_has_failed(), Document.ended_at >= since)
+            .order_by(Document.ended_at.desc())
             .limit(_FAILED_AT_ONCE)
         )
         return list(found.all())
@@ -120,6 +131,16 @@ class ProgressRepository:
 def _is_unfinished() -> ColumnElement[bool]:
     # Written out, not bound: a partial index serves only who is seen to ask for no more than it.
     return Document.status.in_([literal_column(f"'{status}'") for status in UNFINISHED])
+
+
+def _came_at() -> ColumnElement[datetime]:
+    # A row that waits is as it was when its bytes came. One that is being read changes all the
+    # time: it may have waited before it was begun, though hardly longer than this.
+    begun = func.coalesce(Document.begun_at, Document.updated_at)
+    return case(
+        (Document.status == "queued", Document.updated_at),
+        else_=func.greatest(Document.created_at, begun - _WAITED_AT_MOST),
+    )
 
 
 def _has_failed() -> ColumnElement[bool]:
