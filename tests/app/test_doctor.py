@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from muniment.app.doctor import Finding, examine
+from muniment.app.orphan_check import Mending
 from muniment.app.settings import Settings
 from muniment.postgres.embedded.supervisor import EmbeddedUrls
 from muniment.postgres.engine import DatabaseUrls
@@ -140,8 +141,13 @@ class TestOrphans:
         assert "files and rows" not in await wrong_things(settings)
         os.utime(stray, (0, 0))
         found = (await wrong_things(settings))["files and rows"]
-        assert found.problem == "There are stored files that no row speaks of: 1."
-        assert "Does this folder belong to this database?" in f"{found.hint}"
-        told = [finding async for finding in examine(settings, mend=True)]
-        assert [each.problem for each in told if each.subject == "files and rows"] == [None]
+        assert found.problem == "There are stored files that no row speaks of: 1 of 1."
+        assert "Does this folder belong to this database" in f"{found.hint}"
+        for mending, problem in (
+            (Mending(asked=True), found.problem),
+            (Mending(asked=True, believed=True), None),
+        ):
+            assert stray.exists()
+            told = [finding async for finding in examine(settings, mending)]
+            assert [each.problem for each in told if each.subject == "files and rows"] == [problem]
         assert not stray.exists()

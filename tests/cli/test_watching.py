@@ -36,6 +36,10 @@ class TestSentence:
         nothing = WHOLE.model_copy(update={"per_second": None, "remaining_s": None})
         assert sentence(Sight(0, 102, nothing)) == "0 of 102 documents"
 
+    def test_says_what_the_last_one_needs_where_none_has_ended_lately(self) -> None:
+        last = WHOLE.model_copy(update={"waiting": 0, "per_second": None, "remaining_s": 300})
+        assert sentence(Sight(101, 102, last)) == "101 of 102 documents, 5:00 left"
+
     def test_says_no_time_where_nothing_waits(self) -> None:
         done = WHOLE.model_copy(update={"waiting": 0, "processing": 0, "remaining_s": 0})
         assert sentence(Sight(102, 102, done)) == "102 of 102 documents, 3.2/s"

@@ -2,12 +2,24 @@
 
 import ast
 import re
+from collections.abc import Iterator
 
 from tests.architecture.sources import Source, last_name, sources
 from tests.docs.pages import read
 
 PAGE = read("docs/guides/caches.md")
-REMEMBERING = {"cache", "lru_cache", "OrderedDict", "LRUCache", "TTLCache"}
+REMEMBERING = {
+    "cache",
+    "cached_property",
+    "lru_cache",
+    "OrderedDict",
+    "LRUCache",
+    "TTLCache",
+    "WeakKeyDictionary",
+    "WeakValueDictionary",
+}
+KEEPING = re.compile(r"(cache|cached|stems)$")
+"""How the name of an attribute ends that keeps what was made of something."""
 
 
 def keeps_something(source: Source) -> bool:
@@ -23,7 +35,21 @@ def keeps_something(source: Source) -> bool:
     return bool(
         REMEMBERING & (named & (called | decorated) | decorated)
         or any("Cache" in name for name in classes)
+        or any(KEEPING.search(name) for name in dictionaries(source.tree))
     )
+
+
+def dictionaries(tree: ast.Module) -> Iterator[str]:
+    """Name what begins as an empty dict, of a module or of an object."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Assign(targets=[target], value=ast.Dict(keys=[]))
+                | ast.AnnAssign(target=target, value=ast.Dict(keys=[]))
+            ):
+                yield last_name(target).lower()
+            case _:
+                pass
 
 
 def test_every_cache_is_on_the_page() -> None:
@@ -47,6 +73,10 @@ def test_rule_sees_what_it_is_for() -> None:
         "import functools\n@functools.cache\ndef f(): ...",
         "class AnswerCache: ...",
         "from collections import OrderedDict\nx = OrderedDict()",
+        "from functools import cached_property\nclass A:\n    @cached_property\n    def f(me): ...",
+        "from weakref import WeakValueDictionary\nx = WeakValueDictionary()",
+        "class A:\n    def __init__(self):\n        self._stems: dict[str, str] = {}",
+        "_cached = {}",
     ):
         assert keeps_something(Source("x.py", text, ast.parse(text))), text
     harmless = "headers = {'Cache-Control': 'no-store'}\ndef cached(): ..."

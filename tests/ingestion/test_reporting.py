@@ -80,6 +80,14 @@ class TestReport:
         await reported.report.cutting(1_000_000)
         assert (await reported.row()).stage == "cutting"
 
+    async def test_of_many_chunks_says_at_once_that_they_are_written(
+        self, reported: Reported
+    ) -> None:
+        await reported.report.indexing(256)
+        assert (await reported.row()).stage == "parsing"
+        await reported.report.indexing(257)
+        assert (await reported.row()).stage == "indexing"
+
     async def test_of_a_worker_that_lost_its_job_changes_nothing(self, reported: Reported) -> None:
         async with reported.database.owner.begin() as owner:
             await owner.execute(text("update job set lease_until = now() - interval '1 s'"))

@@ -165,6 +165,7 @@ class TestDatabaseAway:
             await anext(stream)
 
 
+DAYS_AGO = "now() - interval '2 days'"
 STRANGER = UUID(int=77)
 
 
@@ -207,7 +208,7 @@ class TestFigures:
             "processing": 1,
             "failed": 0,
             "per_second": None,
-            "remaining_s": None,
+            "remaining_s": 8,
         }
 
     async def test_say_what_is_left_at_the_pace_of_those_that_ended(
@@ -280,6 +281,40 @@ class TestFigures:
         assert failed["error"] == {"code": "encrypted", "detail": "It has a password."}
         assert waiting["status"] == "queued"
         assert whole["failed"] == 1
+
+    @pytest.mark.parametrize(
+        ("change", "sent"),
+        [
+            ("updated_at = d2", 1),
+            ("updated_at = now() - interval '1 hour'", 0),
+            # It came before the other one failed, and its row has changed since.
+            (
+                "status = 'processing', begun_at = now() - interval '23.5 h', created_at = d2",
+                1,
+            ),
+            ("status = 'processing', created_at = now(), begun_at = now()", 0),
+            ("status = 'ready', ended_at = now(), updated_at = d2", 0),
+        ],
+    )
+    async def test_begin_with_no_failure_from_before_what_goes_on(
+        self, watched: Watched, database: TestDatabase, change: str, sent: int
+    ) -> None:
+        async with database.owner.begin() as owner:
+            broken = await write_document(owner, watched.library, None)
+            await owner.execute(
+                text(
+                    "update document set status = 'failed', error_code = 'encrypted',"
+                    " ended_at = now() - interval '1 day' where id = :id"
+                ),
+                {"id": broken},
+            )
+            await owner.execute(
+                text(f"update document set {change.replace('d2', DAYS_AGO)} where id = :id"),
+                {"id": watched.document},
+            )
+        states = await watched.first_of_collection()
+        assert [state.id for state in states].count(broken) == sent
+        assert shown(states[-1])["failed"] == 1
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ SCRIPT = ScriptDirectory(str(SCRIPTS))
 PREVIOUS = [script.revision for script in SCRIPT.walk_revisions()][1]
 BEFORE_ACCESS = "2026_11_23_0102"
 BEFORE_POSTINGS = "2026_11_24_0100"
+BEFORE_PROGRESS = "2026_11_24_1510"
 BEFORE_USAGE = "2026_11_24_1500"
 BEFORE_SOURCES = "2026_11_24_1620"
 TABLES = {table.name for table in all_tables().tables.values()}
@@ -161,6 +162,23 @@ class TestUpgrade:
         async with owner_of(empty).connect() as owner:
             rows = await owner.execute(text("select tenant_id, documents, bytes from tenant_usage"))
             assert [tuple(row) for row in rows] == [(1, 2, 60)]
+
+    async def test_revision_that_was_cut_off_is_run_again(self, empty: DatabaseUrls) -> None:
+        """What builds an index beside the traffic cannot be one transaction."""
+        migrator = migrator_of(empty)
+        await migrator.upgrade(BEFORE_PROGRESS)
+        async with owner_of(empty).begin() as owner:
+            await owner.execute(text("alter table document add column stage text"))
+            await owner.execute(text("create index document_unfinished_idx on document (id)"))
+
+        await migrator.upgrade()
+
+        await migrator.compare()
+        async with owner_of(empty).connect() as owner:
+            told = "select pg_get_indexdef('document_unfinished_idx'::regclass)"
+            assert "(collection_id, id) WHERE" in f"{await owner.scalar(text(told))}"
+            unsure = "select count(*) from pg_constraint where not convalidated"
+            assert await owner.scalar(text(unsure)) == 0
 
     async def test_failed_revision_leaves_the_ones_before_it(self, empty: DatabaseUrls) -> None:
         async with owner_of(empty).begin() as owner:

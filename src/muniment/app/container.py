@@ -263,7 +263,7 @@ def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
-        Chore("tidy_orphans", timedelta(days=1), scan.tidy, at_once=False),
+        Chore("watch_orphans", timedelta(days=1), scan.watch, at_once=False),
         Chore("plan_fetches", timedelta(seconds=10), partial(plan_fetches, transactions)),
         Chore("plan_folds", timedelta(seconds=30), partial(plan_folds, transactions)),
         Chore("plan_cleaning", timedelta(hours=1), partial(plan_cleaning, transactions)),

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from muniment.app.database import database_addresses, ensure_owner, ensure_walls
 from muniment.app.folder import make_data_folder
 from muniment.app.local_mode import refuse_open_local_mode
-from muniment.app.orphan_check import check_orphans
+from muniment.app.orphan_check import ONLY_LOOK, Mending, check_orphans
 from muniment.app.recall_check import check_recall
 from muniment.app.settings import Settings
 from muniment.app.tables import all_tables
@@ -54,11 +54,8 @@ class Finding:
     hint: str | None = None
 
 
-async def examine(settings: Settings, *, mend: bool = False) -> AsyncIterator[Finding]:
-    """Look at one thing after the other; what a failed one hides is not looked at.
-
-    With `mend`, what lost its other half is put right, however much it is.
-    """
+async def examine(settings: Settings, mending: Mending = ONLY_LOOK) -> AsyncIterator[Finding]:
+    """Look at one thing after the other; what a failed one hides is not looked at."""
     yield await _look("settings", lambda: _check_settings(settings))
     yield await _look("data folder", lambda: _check_folder(settings))
     yield await _look("embedding model", lambda: _check_embedder(settings))
@@ -72,12 +69,12 @@ async def examine(settings: Settings, *, mend: bool = False) -> AsyncIterator[Fi
         except MunimentError as error:
             yield Finding("database", error.detail, error.hint)
             return
-        async for finding in _examine_database(settings, urls, mend=mend):
+        async for finding in _examine_database(settings, urls, mending):
             yield finding
 
 
 async def _examine_database(
-    settings: Settings, urls: DatabaseUrls, *, mend: bool
+    settings: Settings, urls: DatabaseUrls, mending: Mending
 ) -> AsyncIterator[Finding]:
     roles = (
         ("serving role", urls.serving, role_name(urls.worker)),
@@ -95,7 +92,7 @@ async def _examine_database(
     walls = await _look("policies and grants", lambda: _check_walls(urls))
     yield walls
     if fit and walls.problem is None:
-        yield await _look("files and rows", lambda: check_orphans(settings, urls, mend=mend))
+        yield await _look("files and rows", lambda: check_orphans(settings, urls, mending))
     space = await _look("embedding space", lambda: _check_space(settings, urls))
     yield space
     if space.problem is None:

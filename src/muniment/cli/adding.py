@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -27,8 +28,7 @@ from muniment.cli.watching import Display, Sight, open_display
 from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
-from muniment.library.repository.documents import DocumentRepository
-from muniment.library.repository.progress import UNFINISHED, ProgressRepository
+from muniment.library.repository.progress import UNFINISHED, WATCHED_AT_ONCE, ProgressRepository
 from muniment.library.service.access import require_usable
 from muniment.library.service.presentation import present_collection_progress
 from muniment.library.service.registration import NewUpload, Registration, register
@@ -267,21 +267,17 @@ class _Adding:
     async def _look(self, display: Display, total: int) -> None:
         """See which documents have ended since the last look, and how the others go."""
         principal = self._product.principal
-        waiting = frozenset(self._report.waiting)
+        # Those that were added first; they end first as well, and make room for the next ones.
+        waiting = frozenset(islice(self._report.waiting, WATCHED_AT_ONCE))
         async with session_of(self._product) as session:
             progress = ProgressRepository(session)
             documents = await progress.list_in_progress(principal, self._collection_id, waiting)
             pace = await progress.pace_of(principal, self._collection_id)
-            for document in documents:
-                self._note(document)
-                waiting -= {document.id}
-            # Deleted by somebody in the meantime, or one of very many that wait.
-            for document_id in waiting:
-                view = await DocumentRepository(session).find(principal, document_id)
-                if view is None:
-                    self._report.end(document_id)
-                else:
-                    self._note(view.document)
+        for document in documents:
+            self._note(document)
+        # Deleted by somebody in the meantime.
+        for document_id in waiting.difference(document.id for document in documents):
+            self._report.end(document_id)
         reading = [document for document in documents if document.status == "processing"]
         whole = present_collection_progress(self._collection_id, pace)
         display.show(Sight(self._report.ended, total, whole, reading))

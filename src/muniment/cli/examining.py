@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from muniment.app.doctor import examine
+from muniment.app.orphan_check import Mending
 from muniment.cli.command import Place
 from muniment.cli.terminal import line, one_line
 
@@ -20,12 +21,17 @@ async def doctor(
             help="Remove files that no row speaks of, and mark documents whose file is gone.",
         ),
     ] = False,
+    mend_all: Annotated[
+        bool,
+        typer.Option("--mend-all", help="Mend, even if that is half of what there is, or more."),
+    ] = False,
 ) -> None:
     """Say in one sentence each what is wrong with the installation."""
     settings = place.settings(log_level="error")
     console = Console(highlight=False)
+    mending = Mending(asked=mend or mend_all, believed=mend_all)
     failed = 0
-    async for finding in examine(settings, mend=mend):
+    async for finding in examine(settings, mending):
         if finding.problem is None:
             console.print(Text("✓ ", style="green").append(finding.subject, style="default"))
             continue

@@ -128,8 +128,11 @@ def duration(seconds: int) -> str:
 
 def _pace_of(sight: Sight) -> str:
     collection = sight.collection
-    if collection is None or collection.per_second is None or collection.remaining_s is None:
+    if collection is None:
         return ""
-    if not collection.waiting + collection.processing:
-        return f"{collection.per_second:.1f}/s"
-    return f"{collection.per_second:.1f}/s, {duration(collection.remaining_s)} left"
+    parts = []
+    if collection.per_second is not None:
+        parts.append(f"{collection.per_second:.1f}/s")
+    if collection.remaining_s is not None and collection.waiting + collection.processing:
+        parts.append(f"{duration(collection.remaining_s)} left")
+    return ", ".join(parts)

@@ -26,6 +26,9 @@ BEGINNING: Final = StageOfWork("parsing", 0.05)
 _LONG_TEXT: Final = 200_000
 """Code points that take so long to cut that it is told in any case."""
 
+_MANY_CHUNKS: Final = 256
+"""Chunks that take so long to be written that it is told in any case."""
+
 
 class Report:
     """How far one job is. Each report is a short transaction of its own, bound to the fence."""
@@ -59,7 +62,8 @@ class Report:
 
     async def indexing(self, total: int) -> None:
         """Say that all chunks are embedded, and that searches are about to find them."""
-        await self._tell(StageOfWork("indexing", _EMBEDDED, total, total))
+        stage = StageOfWork("indexing", _EMBEDDED, total, total)
+        await self._tell(stage, at_once=total > _MANY_CHUNKS)
 
     async def _tell(self, stage: StageOfWork, *, at_once: bool = False) -> None:
         now = self._now()

@@ -97,8 +97,14 @@ class Document(Base):
             "collection_id",
             postgresql_where=text("rule_principals is null"),
         ),
-        # What waits (null) and what ended lately. Neither speaks of the status: while a document is
-        # read its row changes often, and no index has to follow.
+        # What waits or is being read, what ended lately, and what failed. While a document is read
+        # its row changes often, but nothing of what these hold: no index has to follow.
+        Index(
+            "document_unfinished_idx",
+            "collection_id",
+            "id",
+            postgresql_where=text("status in ('queued', 'processing')"),
+        ),
         Index("document_collection_id_ended_at_idx", "collection_id", "ended_at"),
         Index(
             "document_failed_idx",
@@ -193,8 +199,15 @@ class DocumentVersion(Base):
     __tablename__ = "document_version"
     __table_args__ = (
         ForeignKeyConstraint(["document_id"], ["document.id"], ondelete="CASCADE"),
-        # For the scan that looks up which files no row speaks of (ingestion/orphans.py).
+        # For the scan that looks up which files no row speaks of, and goes through the versions of
+        # each tenant (ingestion/orphans.py).
         Index("document_version_original_key_idx", "original_key"),
+        Index(
+            "document_version_tenant_id_document_id_number_idx",
+            "tenant_id",
+            "document_id",
+            "number",
+        ),
     )
 
     document_id: Mapped[UUID] = mapped_column(primary_key=True)

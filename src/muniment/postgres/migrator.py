@@ -1,5 +1,7 @@
 """Runs migrations as the owner role: one runner at a time, with time-outs, seeing every row."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
@@ -14,7 +16,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import Connection, MetaData, NullPool, func, select, table, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.sql.schema import SchemaItem
 
@@ -25,8 +26,8 @@ SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x4D554E49
 """Advisory lock of all migration runners: "MUNI"."""
 
-_LOCK_NOT_AVAILABLE = "55P03"
-"""SQLSTATE of a lock that was not free in time (PostgreSQL manual, appendix A)."""
+_LOCK_PATIENCE_S = 5
+_LOCK_PAUSE_S = 0.1
 
 # row_security = off makes a backfill that policies would filter fail instead of skipping rows.
 _SESSION = {
@@ -221,17 +222,21 @@ def _newest_revision() -> str:
 
 
 async def _lock(connection: AsyncConnection) -> None:
-    try:
-        # Held by the session, so it outlives the transactions of the single migrations.
-        await connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
-        await connection.commit()
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
-            raise
-        raise MigrationLockedError(
-            "Another process has been migrating this database for more than 5 seconds.",
-            hint="Wait for it to end, then try again.",
-        ) from error
+    # Held by the session, so it outlives the transactions of the single migrations. Asked for again
+    # and again: a statement that waited for it would be waited for by the index that the other one
+    # builds concurrently, and one of both would end as a deadlock.
+    last = time.monotonic() + _LOCK_PATIENCE_S
+    while not await connection.scalar(
+        text("select pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}
+    ):
+        await connection.rollback()
+        if time.monotonic() >= last:
+            raise MigrationLockedError(
+                f"Another process has been migrating this database for {_LOCK_PATIENCE_S} seconds.",
+                hint="Wait for it to end, then try again.",
+            )
+        await asyncio.sleep(_LOCK_PAUSE_S)
+    await connection.commit()
 
 
 def _current(connection: Connection) -> str | None:

@@ -1,11 +1,24 @@
 """How far documents are and how fast they go, read from their rows as one caller may see them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    all_,
+    and_,
+    any_,
+    case,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.identity.principal import Principal
@@ -16,8 +29,10 @@ UNFINISHED = ("queued", "processing")
 WINDOW: Final = timedelta(minutes=1)
 """How far back the pace of a collection looks."""
 
-_WATCHED_AT_ONCE = 500
+WATCHED_AT_ONCE: Final = 500
+"""Unfinished documents that one reader follows; thousands may wait."""
 _FAILED_AT_ONCE = 100
+_WAITED_AT_MOST: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +59,42 @@ class ProgressRepository:
     async def list_in_progress(
         self, principal: Principal, collection_id: UUID, watched: frozenset[UUID]
     ) -> list[Document]:
-        """List the documents that are not finished, and those that were not a moment ago."""
-        found = await self._session.scalars(
-            select(Document)
-            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
-            .where(or_(_is_unfinished(), Document.id.in_(watched)))
-            .order_by(Document.id)
-            .limit(_WATCHED_AT_ONCE + len(watched))
+        """List the documents that are watched, and the first of the others that are not finished.
+
+        So many of these that at most `WATCHED_AT_ONCE` of all are unfinished: who watches them next
+        sees each one end, and the next ones take the places of those that ended.
+        """
+        permitted = select(Document).where(
+            Document.collection_id == collection_id, predicate(access_filter(principal))
         )
-        return list(found.all())
+        # One value however many there are; a list of values would end at 32,767.
+        ids = literal(sorted(watched), ARRAY(Uuid()))
+        found = list(await self._session.scalars(permitted.where(Document.id == any_(ids))))
+        room = WATCHED_AT_ONCE - sum(document.status in UNFINISHED for document in found)
+        if room > 0:
+            found += await self._session.scalars(
+                permitted.where(_is_unfinished(), Document.id != all_(ids))
+                .order_by(Document.id)
+                .limit(room)
+            )
+        return sorted(found, key=lambda document: document.id)
 
     async def list_failed(self, principal: Principal, collection_id: UUID) -> list[Document]:
-        """List the documents that failed last."""
+        """List the documents that failed since the oldest of those that are not finished came.
+
+        None where all are finished: failures of long ago are no news of what goes on.
+        """
+        permitted = predicate(access_filter(principal))
+        since = (
+            select(func.min(_came_at()))
+            .where(Document.collection_id == collection_id, permitted, _is_unfinished())
+            .scalar_subquery()
+        )
         found = await self._session.scalars(
             select(Document)
-            .where(Document.collection_id == collection_id, predicate(access_filter(principal)))
-            .where(_has_failed())
-            .order_by(Document.ended_at.desc().nulls_last())
+            .where(Document.collection_id == collection_id, permitted)
+            .where(_has_failed(), Document.ended_at >= since)
+            .order_by(Document.ended_at.desc())
             .limit(_FAILED_AT_ONCE)
         )
         return list(found.all())
@@ -95,8 +129,18 @@ class ProgressRepository:
 
 
 def _is_unfinished() -> ColumnElement[bool]:
-    # The first part is for the index, the second one says what is meant.
-    return and_(Document.ended_at.is_(None), Document.status.in_(UNFINISHED))
+    # Written out, not bound: a partial index serves only who is seen to ask for no more than it.
+    return Document.status.in_([literal_column(f"'{status}'") for status in UNFINISHED])
+
+
+def _came_at() -> ColumnElement[datetime]:
+    # A row that waits is as it was when its bytes came. One that is being read changes all the
+    # time: it may have waited before it was begun, though hardly longer than this.
+    begun = func.coalesce(Document.begun_at, Document.updated_at)
+    return case(
+        (Document.status == "queued", Document.updated_at),
+        else_=func.greatest(Document.created_at, begun - _WAITED_AT_MOST),
+    )
 
 
 def _has_failed() -> ColumnElement[bool]:

@@ -154,8 +154,9 @@ async def follow_collection(
 ) -> StreamingResponse:
     """Follow all documents that wait or are being read, until none is left.
 
-    First come those that failed last, with the reason. The event `collection` counts the documents
-    that the caller may read, and says how many end in a second and how long the rest will take.
+    First come those that failed since the oldest of them came, with the reason. The event
+    `collection` counts the documents that the caller may read, and says how many end in a second
+    and how long the rest will take.
     """
     changes = await progress.follow_collection(principal, collection_id)
     return _event_stream(changes, progress.interval.total_seconds())

@@ -151,5 +151,8 @@ class CollectionProgressRead(BaseModel):
         description="Documents that ended per second, over the last minute; null where none did."
     )
     remaining_s: int | None = Field(
-        description="Seconds until nothing waits, at this pace; null until there is one."
+        description=(
+            "Seconds until nothing waits, at this pace; where there is none and nothing waits, what"
+            " the slowest of those that are embedded still needs; null where neither is known."
+        )
     )

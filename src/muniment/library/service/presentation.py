@@ -121,8 +121,13 @@ def present_collection_progress(
     """Show how far a collection is, from the rows of its documents alone."""
     rate = pace.ended / max(pace.window_s, _SHORTEST_WINDOW_S)
     left = pace.waiting + pace.processing
-    # Many small documents that ended say nothing of a long one that is left.
-    remaining_s = max(left / rate, pace.longest_s) if rate else None
+    remaining_s: float | None = None
+    if rate:
+        # Many small documents that ended say nothing of a long one that is left.
+        remaining_s = max(left / rate, pace.longest_s)
+    elif not pace.waiting:
+        # None has ended lately, but those that are left say themselves what they need.
+        remaining_s = pace.longest_s or None
     return CollectionProgressRead(
         id=collection_id,
         waiting=pace.waiting,

@@ -111,7 +111,8 @@ class ProgressService:
     async def follow_collection(self, principal: Principal, collection_id: UUID) -> Changes:
         """Follow all unfinished documents of a collection until there is none.
 
-        Those that failed last come first, so that who begins late hears of them as well.
+        Those that failed since the oldest of them came are sent first, so that who begins late
+        hears of them as well, and of nothing that is over.
         """
         async with self._begin(principal) as session:
             if await CollectionRepository(session).find_visible(principal, collection_id) is None:

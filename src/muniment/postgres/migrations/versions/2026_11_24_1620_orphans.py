@@ -52,6 +52,11 @@ end
 $$
 """
 
+INDEXES = {
+    "document_version_original_key_idx": "(original_key)",
+    "document_version_tenant_id_document_id_number_idx": "(tenant_id, document_id, number)",
+}
+
 FUNCTIONS = {
     "muniment_stray_keys(text[])": STRAY_KEYS,
     "muniment_index_orphans(boolean)": INDEX_ORPHANS,
@@ -59,10 +64,18 @@ FUNCTIONS = {
 
 
 def upgrade() -> None:
-    """Make the index of keys, and the functions."""
-    op.create_index(
-        "document_version_original_key_idx", "document_version", ["original_key"], unique=False
-    )
+    """Make the indexes of keys and of the versions of a tenant, and the functions.
+
+    What was cut off may run again: the indexes are kept when the functions come.
+    """
+    with op.get_context().autocommit_block():
+        # Whoever waits for the transactions of others holds nobody up.
+        op.execute("set lock_timeout = 0")
+        for name, definition in INDEXES.items():
+            # A build that was cut off leaves an invalid index behind.
+            op.execute(f"drop index concurrently if exists {name}")
+            op.execute(f"create index concurrently {name} on document_version {definition}")
+        op.execute("reset lock_timeout")
     for signature, definition in FUNCTIONS.items():
         op.execute(definition)
         op.execute(f"revoke all on function {signature} from public")
@@ -71,5 +84,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove them."""
     for signature in FUNCTIONS:
-        op.execute(f"drop function {signature}")
-    op.drop_index("document_version_original_key_idx", table_name="document_version")
+        op.execute(f"drop function if exists {signature}")
+    with op.get_context().autocommit_block():
+        op.execute("set lock_timeout = 0")
+        for name in INDEXES:
+            op.execute(f"drop index concurrently if exists {name}")
+        op.execute("reset lock_timeout")
