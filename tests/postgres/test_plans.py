@@ -141,7 +141,7 @@ class TestReadsByKey:
         [
             ("document", f"id = '{KEY}'", "document_pkey"),
             ("chunk", f"document_id = '{KEY}'", "chunk_document_id_version_ordinal_key"),
-            ("document_version", f"document_id = '{KEY}'", "document_version_pkey"),
+            ("document_version", f"document_id = '{KEY}'", "document_version_"),
             (
                 "collection_grant",
                 "tenant_id = 1 and principal = 'a'",

@@ -116,7 +116,7 @@ def next_versions(tenant_id: int, after: tuple[UUID, int]) -> Select[int, UUID, 
 def _is_told_missing() -> ColumnElement[bool]:
     return and_(
         Document.status == "failed",
-        Document.error_code == ORIGINAL_MISSING[0],
+        Document.error_code == ORIGINAL_MISSING,
         Document.ready_version == Document.version,
     )
 

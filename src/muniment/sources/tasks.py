@@ -19,7 +19,7 @@ from muniment.kit.egress.client import Answer, EgressClient, Validators
 from muniment.kit.egress.errors import EgressError
 from muniment.kit.errors import MunimentError
 from muniment.library.access_rules import AccessRule
-from muniment.library.models import ORIGINAL_MISSING, Document
+from muniment.library.models import ORIGINAL_MISSING
 from muniment.library.repository.documents import DocumentRepository
 from muniment.library.service.admission import Admission
 from muniment.library.service.documents import uri_identity
@@ -123,14 +123,15 @@ class FetchSource:
     async def _begin(self, job: ClaimedJob) -> _Wanted | None:
         """Ask whether the source is still wanted and may be fetched. Raises FetchError."""
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            source = await FetchRepository(session).find(_target(job))
+            repository = FetchRepository(session)
+            source = await repository.find(_target(job))
             if source is None:
                 await jobs.finish(session, job)
                 return None
             await self._owners.principal_of(session, source)
             await self._admission.require_room(session, job.tenant_id)
             validators = None
-            if source.validators_url is not None and not await _lacks_its_bytes(session, source):
+            if source.validators_url is not None and not await repository.lacks_bytes(source):
                 validators = Validators(source.validators_url, source.etag, source.last_modified)
             wanted = _Wanted(source.id, source.collection_id, source.url, validators)
         await self._admission.require_space(0)
@@ -281,14 +282,6 @@ async def _write_failure(session: AsyncSession, job: ClaimedJob, error: FetchErr
         "next_at": _moment(wait),
     }
     await repository.write(source, values)
-
-
-async def _lacks_its_bytes(session: AsyncSession, source: Source) -> bool:
-    """Tell whether the document waits for bytes that are not stored any more."""
-    if source.document_id is None:
-        return False
-    document = await session.get(Document, source.document_id)
-    return document is not None and document.error_code == ORIGINAL_MISSING
 
 
 def _moment(wait: timedelta | None) -> ColumnElement[datetime] | None:
