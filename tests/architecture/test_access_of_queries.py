@@ -22,7 +22,6 @@ WITHOUT_A_CALLER = {
     "library/repository/collections.py": "asks whether any document is left in a collection",
     "library/repository/usage.py": "adds up the bytes of a document that its caller has found",
     "library/policy.py": "is the rule",
-    "sources/repository.py": "asks as the worker role whether a source's document lost its bytes",
 }
 
 _RAW = re.compile(r"\b(?:from|join|update|into)\s+(?:document|document_version|chunk)\b")

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.identity.models import Account
 from muniment.identity.principal import Principal
 from muniment.kit.pagination import Ordering, PageRequest
-from muniment.library.models import ORIGINAL_MISSING, Collection, Document
+from muniment.library.models import Collection, Document
 from muniment.ports.jobs import NewJob, source_fetch
 from muniment.sources.errors import RIGHTS_EXPIRED
 from muniment.sources.models import Source
@@ -178,11 +178,6 @@ class FetchRepository:
         found = await self._session.execute(_OWNER, {"source": source.id})
         row = found.one_or_none()
         return None if row is None else OwnerAccount(*row)
-
-    async def lacks_bytes(self, source: Source) -> bool:
-        """Tell whether the document waits for bytes that are not stored any more."""
-        code = select(Document.error_code).where(Document.id == source.document_id)
-        return await self._session.scalar(code) == ORIGINAL_MISSING
 
     async def write(self, source: Source, values: Mapping[str, object]) -> None:
         """Write what a fetch has come to."""

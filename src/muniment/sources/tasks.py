@@ -15,11 +15,12 @@ import structlog
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.identity.principal import Principal
 from muniment.kit.egress.client import Answer, EgressClient, Validators
 from muniment.kit.egress.errors import EgressError
 from muniment.kit.errors import MunimentError
 from muniment.library.access_rules import AccessRule
-from muniment.library.models import ORIGINAL_MISSING
+from muniment.library.models import ORIGINAL_MISSING, Document
 from muniment.library.repository.documents import DocumentRepository
 from muniment.library.service.admission import Admission
 from muniment.library.service.documents import uri_identity
@@ -123,15 +124,17 @@ class FetchSource:
     async def _begin(self, job: ClaimedJob) -> _Wanted | None:
         """Ask whether the source is still wanted and may be fetched. Raises FetchError."""
         async with self._transactions.begin(Scope(job.tenant_id)) as session:
-            repository = FetchRepository(session)
-            source = await repository.find(_target(job))
+            source = await FetchRepository(session).find(_target(job))
             if source is None:
                 await jobs.finish(session, job)
                 return None
-            await self._owners.principal_of(session, source)
+            principal = await self._owners.principal_of(session, source)
+            document = await _document_of(session, source, principal)
+            # An answer that nothing has changed would not bring back bytes that are gone.
+            lacks_bytes = document is not None and document.error_code == ORIGINAL_MISSING
             await self._admission.require_room(session, job.tenant_id)
             validators = None
-            if source.validators_url is not None and not await repository.lacks_bytes(source):
+            if source.validators_url is not None and not lacks_bytes:
                 validators = Validators(source.validators_url, source.etag, source.last_modified)
             wanted = _Wanted(source.id, source.collection_id, source.url, validators)
         await self._admission.require_space(0)
@@ -203,17 +206,13 @@ class FetchSource:
     ) -> bool:
         """Make the bytes a version, unless they are those of the newest one already."""
         principal = await self._owners.principal_of(session, source)
-        documents = DocumentRepository(session)
-        document = None
-        if source.document_id is not None:
-            view = await documents.find(principal, source.document_id)
-            document = None if view is None else view.document
+        document = await _document_of(session, source, principal)
         says_more = source.rule is not None or source.meta is not None
         if document is not None and not says_more and document.media_type == brought.media_type:
             sha256 = bytes.fromhex(original.sha256)
             # Also where they could not be read: on a schedule they would fail for ever anew.
             is_missing = document.error_code == ORIGINAL_MISSING
-            if not is_missing and await documents.has_bytes(document, sha256):
+            if not is_missing and await DocumentRepository(session).has_bytes(document, sha256):
                 return False
         upload = NewUpload(
             name=name_of(source.url) if document is None else document.name,
@@ -282,6 +281,16 @@ async def _write_failure(session: AsyncSession, job: ClaimedJob, error: FetchErr
         "next_at": _moment(wait),
     }
     await repository.write(source, values)
+
+
+async def _document_of(
+    session: AsyncSession, source: Source, principal: Principal
+) -> Document | None:
+    """Find the document of a source as its owner may see it."""
+    if source.document_id is None:
+        return None
+    view = await DocumentRepository(session).find(principal, source.document_id)
+    return None if view is None else view.document
 
 
 def _moment(wait: timedelta | None) -> ColumnElement[datetime] | None:

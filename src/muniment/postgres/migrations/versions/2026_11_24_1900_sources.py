@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import SchemaItem
 
 revision: str = "2026_11_24_1900"
 down_revision: str | None = "2026_11_24_1620"
@@ -71,10 +72,8 @@ FUNCTIONS = (
 )
 
 
-def upgrade() -> None:
-    """Make the table, and the triggers that forget."""
-    op.create_table(
-        "source",
+def _columns() -> list[SchemaItem]:
+    return [
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Integer(), nullable=False),
         sa.Column("collection_id", sa.Uuid(), nullable=False),
@@ -106,6 +105,11 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),
+    ]
+
+
+def _constraints() -> list[SchemaItem]:
+    return [
         sa.CheckConstraint(
             "status in ('queued', 'ready', 'failing', 'stopped')",
             name=op.f("source_status_check"),
@@ -132,7 +136,12 @@ def upgrade() -> None:
             ["tenant_id"], ["tenant.id"], name=op.f("source_tenant_id_fkey"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("source_pkey")),
-    )
+    ]
+
+
+def upgrade() -> None:
+    """Make the table, and the triggers that forget."""
+    op.create_table("source", *_columns(), *_constraints())
     op.create_index("source_collection_id_id_idx", "source", ["collection_id", "id"])
     op.create_index("source_document_id_idx", "source", ["document_id"])
     op.create_index("source_created_by_idx", "source", ["created_by"])
