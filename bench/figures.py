@@ -1,5 +1,6 @@
 """What the benchmark finds: a value, the floor of the same run, and the budget for their ratio."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -53,6 +54,14 @@ class Figure:
     def as_json(self) -> dict[str, object]:
         """Give all of it, derived numbers included."""
         return asdict(self) | {"ratio": self.ratio, "verdict": self.verdict}
+
+
+def tell_figures(figures: Sequence[Figure]) -> None:
+    """Say what was found so far beside the result: a long run that ends early is not lost."""
+    for figure in figures:
+        floor = "" if figure.floor is None else f" (floor {_short(figure.floor)})"
+        line = f"  {figure.group}: {figure.name}: {_short(figure.value)} {figure.unit}"
+        print(f"{line.rstrip()}{floor}", file=sys.stderr, flush=True)
 
 
 def print_figures(figures: Sequence[Figure]) -> None:

@@ -9,7 +9,7 @@ import asyncpg
 
 from bench.accounting import counting, cpu_s
 from bench.corpus import SHARES, Caller, Corpus, grow, multiply_corpus, write_corpus
-from bench.figures import Budget, Figure
+from bench.figures import Budget, Figure, tell_figures
 from bench.finding import KINDS, measure_found
 from bench.load import send_load, write_request
 from bench.multiplying import COPIES
@@ -127,13 +127,18 @@ async def measure_searching(
         for size in sizes:
             await grow(corpus, urls, before, size)
             bench = _Bench(product, urls, corpus, questions, 2 if quick else 8)
-            figures += await bench.measure(size)
-            figures += await measure_found(urls, corpus, questions, size, KINDS)
+            costs = await bench.measure(size)
+            tell_figures(costs)
+            found = await measure_found(urls, corpus, questions, size, KINDS)
+            tell_figures(found)
+            figures += [*costs, *found]
             before = size
         if huge:
             await multiply_corpus(corpus, urls)
             size = before * COPIES
-            figures += await _Bench(product, urls, corpus, questions, 2).measure(size)
+            costs = await _Bench(product, urls, corpus, questions, 2).measure(size)
+            tell_figures(costs)
+            figures += costs
             figures += await measure_found(urls, corpus, questions, size, ("ivfflat",))
     return [*figures, *_flatness(figures)] if len(sizes) > 1 else figures
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from muniment.app.factory import create_app
 from muniment.app.settings import Settings
 from muniment.identity.authentication import Authenticator
+from muniment.identity.bearer import BearerTokens
 from muniment.identity.idempotency import IdempotencyStore
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
@@ -39,13 +40,15 @@ def make_authenticator(
 ) -> Authenticator:
     settings = Settings().identity
     issuers = TrustedIssuers([issuer.trusted()])
-    return Authenticator(
+    tokens = BearerTokens(
         TokenVerifier(issuers, clock),
         issuers,
         TokenCache(settings.token_cache_size, clock),
         AccountRepository(reads, database.serving),
         settings,
+        clock,
     )
+    return Authenticator(tokens)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from muniment.app.local_mode import load_local_issuer, refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.unsupported import refuse_unsupported
 from muniment.identity.authentication import Authenticator
+from muniment.identity.bearer import BearerTokens
 from muniment.identity.erasures import longest_token_life, purge_erasures
 from muniment.identity.idempotency import IdempotencyStore, purge_expired
 from muniment.identity.issuers import TrustedIssuers
@@ -89,6 +90,7 @@ class Serving:
     urls: DatabaseUrls
     transactions: Transactions
     authenticator: Authenticator
+    tokens: BearerTokens
     local_issuer: LocalIssuer
     idempotency: IdempotencyStore
     intake: Intake
@@ -155,6 +157,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         transactions = Transactions(engine)
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
         issuer = await load_local_issuer(settings, shared.clock)
+        tokens = _tokens(shared, issuer, reads, transactions)
         idempotency = IdempotencyStore(transactions)
         intake = Intake(transactions, shared.originals)
         search = await _search_service(shared, transactions)
@@ -163,7 +166,8 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             shared=shared,
             urls=urls,
             transactions=transactions,
-            authenticator=_authenticator(shared, issuer, reads, transactions),
+            authenticator=Authenticator(tokens),
+            tokens=tokens,
             local_issuer=issuer,
             idempotency=idempotency,
             intake=intake,
@@ -299,16 +303,17 @@ async def _search_service(shared: Shared, transactions: Transactions) -> SearchS
     return SearchService(transactions, store_of, vectors, shared.detector, shared.lexical, settings)
 
 
-def _authenticator(
+def _tokens(
     shared: Shared, issuer: LocalIssuer, reads: PreparedReads, transactions: Transactions
-) -> Authenticator:
+) -> BearerTokens:
     identity = shared.settings.identity
     issuers = TrustedIssuers([issuer.trusted()])
-    return Authenticator(
+    return BearerTokens(
         verifier=TokenVerifier(issuers, shared.clock),
         issuers=issuers,
         cache=TokenCache(identity.token_cache_size, shared.clock),
         accounts=AccountRepository(reads, transactions),
         settings=identity,
+        clock=shared.clock,
         on_verified=Renewal(transactions, identity).renew,
     )

@@ -39,7 +39,7 @@ def make_app(serving: Serving) -> FastAPI:
     registry.register(
         HitMetrics(
             {
-                "tokens": serving.authenticator.token_figures,
+                "tokens": serving.tokens.figures,
                 "query_vectors": serving.search.vector_figures,
                 "statements": statement_figures,
             }
