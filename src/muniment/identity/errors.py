@@ -8,6 +8,7 @@ from muniment.kit.errors import (
     ForbiddenError,
     InvalidInputError,
     MunimentError,
+    UnavailableError,
 )
 
 
@@ -50,6 +51,20 @@ class TenantRequiredError(ForbiddenError):
 
     code = "tenant_required"
     title = "No single tenant"
+
+
+class ProviderUnavailableError(UnavailableError):
+    """The identity provider does not answer, so nothing can be said about the credential."""
+
+    code = "provider_unavailable"
+    title = "The identity provider does not answer"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The identity provider does not answer, so the credential cannot be checked.",
+            hint="Keep the credential, and try again in a moment.",
+            retry_after_s=5,
+        )
 
 
 class PermissionDeniedError(ForbiddenError):
@@ -130,7 +145,12 @@ class UnknownIssuerError(InvalidInputError):
         )
 
 
-SIGN_IN_ERRORS = (AuthenticationRequiredError, InvalidTokenError, TenantRequiredError)
+SIGN_IN_ERRORS = (
+    AuthenticationRequiredError,
+    InvalidTokenError,
+    TenantRequiredError,
+    ProviderUnavailableError,
+)
 """What every route may answer before it knows its caller."""
 
 GUARD_ERRORS = (*SIGN_IN_ERRORS, PermissionDeniedError)

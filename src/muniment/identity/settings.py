@@ -69,6 +69,22 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class IntrospectionSettings(_Settings):
+    """How the issuer is asked about its tokens (RFC 7662)."""
+
+    client_id: ClientId = Field(
+        description="Who asks. A client learns only of tokens with its own audience."
+    )
+    client_secret: SecretStr = Field(description="The secret of that client.")
+    endpoint: WebAddress | None = Field(
+        default=None, description="Where to ask; found by discovery if not set."
+    )
+    cache: Annotated[Duration, Field(le=timedelta(minutes=1))] = Field(
+        default=timedelta(seconds=10),
+        description="How long an answer is believed; 0 asks at every request.",
+    )
+
+
 class IssuerSettings(_Settings):
     """One issuer of access tokens and how far it is trusted."""
 
@@ -96,6 +112,15 @@ class IssuerSettings(_Settings):
     jwks_uri: WebAddress | None = Field(
         default=None, description="Where the issuer's keys are; found by discovery if not set."
     )
+    origins: tuple[WebAddress, ...] = Field(
+        default=(),
+        description="Further origins (scheme, host and port) where endpoints of this issuer may be;"
+        " its own origin and that of `jwks_uri` need not be named. No other is asked.",
+    )
+    introspection: IntrospectionSettings | None = Field(
+        default=None,
+        description="Ask the issuer about each token (RFC 7662) instead of checking signatures.",
+    )
     groups_claim: ClaimName = Field(
         default="groups", description="The claim with the full paths of the caller's groups."
     )
@@ -122,6 +147,12 @@ class IssuerSettings(_Settings):
         default=timedelta(hours=24),
         description="A token that was issued for longer than this is refused.",
     )
+
+    @property
+    def all_origins(self) -> frozenset[str]:
+        """Give every address whose origin may be asked about this issuer."""
+        named = [self.jwks_uri, self.introspection and self.introspection.endpoint]
+        return frozenset({self.issuer, *self.origins, *(url for url in named if url)})
 
     @model_validator(mode="after")
     def _one_way_to_a_tenant(self) -> Self:

@@ -9,9 +9,8 @@ credentials, no proxy from the environment.
 
 import asyncio
 import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from yarl import URL
 
 from muniment.kit.egress.addresses import AddressPolicy, IpAddress, read_address
 from muniment.kit.egress.errors import EgressError
+from muniment.kit.egress.failures import told
 from muniment.kit.egress.settings import EgressSettings
 from muniment.kit.egress.urls import read_url
 
@@ -131,7 +131,7 @@ class EgressClient:
     ) -> aiohttp.ClientResponse:
         host, port = url.raw_host or "", url.port or 0
         checked = await self._admitted(host, port)
-        with _told():
+        with told():
             connector = aiohttp.TCPConnector(
                 resolver=_Checked(host, checked),
                 use_dns_cache=False,
@@ -270,31 +270,12 @@ def _read_answer(
 
 async def _chunks(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIterator[bytes]:
     count = 0
-    with _told():
+    with told():
         async for chunk in response.content.iter_chunked(_BLOCK):
             count += len(chunk)
             if count > max_bytes:
                 raise _too_large(max_bytes)
             yield chunk
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Give what the library raises a reason of ours, without what it says of addresses."""
-    try:
-        yield
-    except (aiohttp.ClientSSLError, ssl.SSLError):
-        raise EgressError(
-            "tls_failed", "The server's certificate or encryption is not accepted."
-        ) from None
-    except aiohttp.ServerTimeoutError:
-        raise EgressError("timed_out", "The server was silent for too long.") from None
-    except (aiohttp.ClientOSError, OSError):
-        raise EgressError("unreachable", "The server cannot be reached.") from None
-    except aiohttp.ClientError:
-        raise EgressError(
-            "answer_malformed", "The server broke its answer off, or it cannot be read."
-        ) from None
 
 
 def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:

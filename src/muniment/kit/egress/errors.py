@@ -9,6 +9,7 @@ EgressCode = Literal[
     "scheme_refused",
     "credentials_refused",
     "port_refused",
+    "origin_refused",
     "address_refused",
     "host_not_found",
     "unreachable",
