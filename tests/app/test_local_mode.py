@@ -3,7 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from muniment.app.local_mode import load_local_issuer, refuse_open_local_mode
+from muniment.app.local_mode import (
+    load_local_issuer,
+    refuse_open_local_mode,
+    refuse_tokens_of_ours,
+)
 from muniment.app.settings import Settings
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.verifier import TokenVerifier
@@ -50,3 +54,25 @@ class TestRefuseOpenLocalMode:
     def test_refuses_every_other_address(self, host: str) -> None:
         with pytest.raises(ConfigurationError, match="listens on the loopback only"):
             refuse_open_local_mode(Settings.model_validate({"server": {"host": host}}))
+
+    def test_lets_everybody_call_where_a_provider_vouches_for_them(self) -> None:
+        refuse_open_local_mode(with_provider({"server": {"host": "0.0.0.0"}}))  # noqa: S104 - what is allowed
+
+
+class TestRefuseTokensOfOurs:
+    def test_hands_them_out_in_local_mode(self) -> None:
+        refuse_tokens_of_ours(Settings())
+
+    def test_hands_out_none_that_no_request_could_use(self) -> None:
+        with pytest.raises(ConfigurationError, match="local mode only"):
+            refuse_tokens_of_ours(with_provider({}))
+
+
+def with_provider(given: dict[str, object]) -> Settings:
+    issuer = {
+        "issuer": "https://id.example.com",
+        "audience": "muniment-api",
+        "clients": ["muniment-web"],
+        "tenant": "acme",
+    }
+    return Settings.model_validate({**given, "identity": {"issuers": [issuer]}})

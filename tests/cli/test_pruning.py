@@ -27,7 +27,7 @@ def upload(home: Path, user: str, collection: str, file: Path, content: bytes) -
         async with (
             open_product(Place(home, None, user)) as product,
             served(make_app(product.serving)) as asgi,
-            make_client(asgi, product.serving.local_issuer, CallerSpec(user)) as client,
+            make_client(asgi, product.serving.sign_in.local_issuer, CallerSpec(user)) as client,
         ):
             listed = (await client.get("/api/v1/collections", params={"limit": "200"})).json()
             [found] = [one["id"] for one in listed["items"] if one["name"] == collection]

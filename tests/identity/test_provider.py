@@ -94,7 +94,7 @@ class TestMetadata:
         assert len(web.asked) == 1
         describe(web)
         clock.advance(PAUSE)
-        assert await provider.metadata()
+        assert (await provider.metadata()).jwks_uri
 
     @pytest.mark.parametrize(
         "changes",

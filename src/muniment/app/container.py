@@ -14,18 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from muniment.answers.service import AnswerService
 from muniment.app.database import ensure_walls
-from muniment.app.local_mode import load_local_issuer, refuse_open_local_mode
+from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
+from muniment.app.sign_in import SignIn, open_sign_in
 from muniment.app.unsupported import refuse_unsupported
-from muniment.identity.authentication import Authenticator
-from muniment.identity.bearer import BearerTokens
 from muniment.identity.erasures import longest_token_life, purge_erasures
 from muniment.identity.idempotency import IdempotencyStore, purge_expired
-from muniment.identity.issuers import TrustedIssuers
-from muniment.identity.local_issuer import LocalIssuer
-from muniment.identity.repository import AccountRepository
-from muniment.identity.token_cache import TokenCache
-from muniment.identity.verifier import TokenVerifier
 from muniment.index.language import LanguageDetector
 from muniment.index.lexical import LexicalModel
 from muniment.index.pgvector import PgVectorStore
@@ -66,7 +60,7 @@ from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
-from muniment.sources.owner import Owners, Renewal
+from muniment.sources.owner import Owners
 from muniment.sources.tasks import FetchSource, plan_fetches
 
 
@@ -89,9 +83,7 @@ class Serving:
     shared: Shared
     urls: DatabaseUrls
     transactions: Transactions
-    authenticator: Authenticator
-    tokens: BearerTokens
-    local_issuer: LocalIssuer
+    sign_in: SignIn
     idempotency: IdempotencyStore
     intake: Intake
     uploads: UploadService
@@ -104,7 +96,7 @@ class Serving:
         """Name the objects that requests read from their state (`kit.state.from_state`)."""
         shared = self.shared
         return {
-            "authenticator": self.authenticator,
+            "authenticator": self.sign_in.authenticator,
             "transactions": self.transactions,
             "identity": shared.settings.identity,
             "idempotency": self.idempotency,
@@ -156,8 +148,9 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         await _ensure_fit(engine, urls, worker=role_name(urls.worker))
         transactions = Transactions(engine)
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
-        issuer = await load_local_issuer(settings, shared.clock)
-        tokens = _tokens(shared, issuer, reads, transactions)
+        sign_in = await stack.enter_async_context(
+            open_sign_in(settings, shared.clock, reads, transactions)
+        )
         idempotency = IdempotencyStore(transactions)
         intake = Intake(transactions, shared.originals)
         search = await _search_service(shared, transactions)
@@ -166,9 +159,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
             shared=shared,
             urls=urls,
             transactions=transactions,
-            authenticator=Authenticator(tokens),
-            tokens=tokens,
-            local_issuer=issuer,
+            sign_in=sign_in,
             idempotency=idempotency,
             intake=intake,
             uploads=UploadService(
@@ -301,19 +292,3 @@ async def _search_service(shared: Shared, transactions: Transactions) -> SearchS
 
     vectors = QueryVectors(shared.embedder, settings.query_cache)
     return SearchService(transactions, store_of, vectors, shared.detector, shared.lexical, settings)
-
-
-def _tokens(
-    shared: Shared, issuer: LocalIssuer, reads: PreparedReads, transactions: Transactions
-) -> BearerTokens:
-    identity = shared.settings.identity
-    issuers = TrustedIssuers([issuer.trusted()])
-    return BearerTokens(
-        verifier=TokenVerifier(issuers, shared.clock),
-        issuers=issuers,
-        cache=TokenCache(identity.token_cache_size, shared.clock),
-        accounts=AccountRepository(reads, transactions),
-        settings=identity,
-        clock=shared.clock,
-        on_verified=Renewal(transactions, identity).renew,
-    )

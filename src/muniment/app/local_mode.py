@@ -1,4 +1,8 @@
-"""Local mode: without an issuer in the settings, the built-in one vouches for callers."""
+"""Local mode: without an issuer in the settings, the built-in one vouches for callers.
+
+With one in the settings it vouches for the command line alone, which has access to the database
+anyway; no request is let in by it.
+"""
 
 import asyncio
 
@@ -26,8 +30,19 @@ def refuse_open_local_mode(settings: Settings) -> None:
     loopback alone.
     """
     refuse_unsupported(settings)
-    if not settings.server.is_loopback:
+    if settings.is_local_mode and not settings.server.is_loopback:
         raise ConfigurationError(
             f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",
-            hint="Set server.host to 127.0.0.1; sign-on through a provider comes next.",
+            hint="Set server.host to 127.0.0.1, or name the identity provider that vouches for"
+            " callers under [[identity.issuers]].",
+        )
+
+
+def refuse_tokens_of_ours(settings: Settings) -> None:
+    """Refuse to hand out what no request could use. Raises ConfigurationError."""
+    if not settings.is_local_mode:
+        raise ConfigurationError(
+            "Tokens of the built-in issuer are good in local mode only, and an identity provider is"
+            " configured.",
+            hint="Get a token from the provider.",
         )

@@ -39,7 +39,7 @@ def make_app(serving: Serving) -> FastAPI:
     registry.register(
         HitMetrics(
             {
-                "tokens": serving.tokens.figures,
+                "tokens": serving.sign_in.tokens.figures,
                 "query_vectors": serving.search.vector_figures,
                 "statements": statement_figures,
             }
@@ -80,8 +80,10 @@ async def serve(
     async with asyncio.TaskGroup() as group:
         ending = group.create_task(_end_on(stop, server, streams))
         group.create_task(_warm_up(serving.shared))
+        fetching = group.create_task(serving.sign_in.issuers.keep_keys_fresh())
         await server.serve(sockets=[listener])
         ending.cancel()
+        fetching.cancel()
 
 
 async def _warm_up(shared: Shared) -> None:

@@ -19,11 +19,6 @@ def refuse_unsupported(settings: Settings) -> None:
 
 
 def _unsupported(settings: Settings) -> Iterator[tuple[str, str]]:
-    if settings.identity.issuers:
-        yield (
-            "The keys of [[identity.issuers]] cannot be fetched by this version.",
-            "Remove the issuers to run in local mode; sign-on through a provider comes next.",
-        )
     if settings.identity.web is not None:
         yield (
             "Sign-in with a browser ([identity.web]) is not used by this version yet.",

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from muniment.app.container import open_worker
 from muniment.cli.command import Place
-from muniment.cli.product import Product, open_product
+from muniment.cli.product import Product, open_product, sign_in_as
 from muniment.cli.searching import AsJson
 from muniment.evaluation.abstention import AbstentionReport, AbstentionTrial
 from muniment.evaluation.corpus import EvaluationCorpus
@@ -136,9 +136,8 @@ async def _somebody_alone(product: Product) -> Principal:
     It is the same at every run: its documents go afterwards, but the serving role may remove no
     account, so that a tenant for each run would stay for good.
     """
-    token = product.serving.local_issuer.mint(_TENANT, roles=["member"], tenant=_TENANT)
-    caller = await product.serving.authenticator.authenticate(f"Bearer {token}")
-    return caller.principal
+    token = product.serving.sign_in.local_issuer.mint(_TENANT, roles=["member"], tenant=_TENANT)
+    return await sign_in_as(product.serving, token)
 
 
 def _show(scores: Sequence[Scores]) -> None:

@@ -9,6 +9,7 @@ from muniment.app.database import bring_up_to_date, database_addresses
 from muniment.app.settings import Settings
 from muniment.cli.command import DEFAULT_USER, Place
 from muniment.identity.principal import Principal
+from muniment.kit.logging import bind_caller
 from muniment.postgres.engine import DatabaseUrls
 
 
@@ -40,6 +41,11 @@ async def open_product(place: Place) -> AsyncIterator[Product]:
 async def sign_in(serving: Serving, user: str) -> Principal:
     """Act as a local user: `owner` is member and admin, everybody else a member."""
     roles = ["member", "admin"] if user == DEFAULT_USER else ["member"]
-    token = serving.local_issuer.mint(user, roles=roles)
-    caller = await serving.authenticator.authenticate(f"Bearer {token}")
-    return caller.principal
+    return await sign_in_as(serving, serving.sign_in.local_issuer.mint(user, roles=roles))
+
+
+async def sign_in_as(serving: Serving, token: str) -> Principal:
+    """Take a token of the built-in issuer, good on the command line whatever requests need."""
+    principal = (await serving.sign_in.command_line.authenticate(token)).principal
+    bind_caller(tenant=principal.tenant, user=str(principal.user_id))
+    return principal

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter
 
-from muniment.app.local_mode import load_local_issuer
+from muniment.app.local_mode import load_local_issuer, refuse_tokens_of_ours
 from muniment.cli.command import Place, UsageError
 from muniment.kit.clock import SystemClock
 from muniment.kit.durations import Duration
@@ -38,6 +38,7 @@ async def token(
 ) -> None:
     """Print a token of the built-in issuer (local mode only)."""
     settings = place.settings(log_level="warning")
+    refuse_tokens_of_ours(settings)
     issuer = await load_local_issuer(settings, SystemClock())
     typer.echo(
         issuer.mint(

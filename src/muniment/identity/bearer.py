@@ -118,7 +118,7 @@ class BearerTokens:
             permissions=permissions_of(claims.roles, self._roles),
             issued_at=claims.issued_at - issuer.leeway,
         )
-        self._cache.add(token, credential, claims.expires_at)
+        self._cache.add(token, credential, claims.remembered_until)
         return credential
 
     async def _read_account(self, credential: Credential) -> KnownAccount:

@@ -40,6 +40,13 @@ class VerifiedClaims:
     name: str | None = None
     email: str | None = None
     locale: str | None = None
+    believed_until: datetime | None = None
+    """When the issuer has to be asked again, if it was; None for what holds until it expires."""
+
+    @property
+    def remembered_until(self) -> datetime:
+        """Tell how long these claims need not be verified anew."""
+        return min(self.expires_at, self.believed_until or self.expires_at)
 
 
 def read_claims(

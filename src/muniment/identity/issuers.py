@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from muniment.identity.introspection import TokenIntrospection
 from muniment.identity.keys import KeySource
 from muniment.identity.settings import AttributeType, IssuerSettings
 from muniment.kit.errors import ConfigurationError
@@ -45,10 +46,16 @@ class TrustedIssuer:
     assertable: Assertable
     tenants: TenantRule
     keys: KeySource
+    introspection: TokenIntrospection | None = None
+    """Set where the issuer is asked about each of its tokens."""
 
     @classmethod
     def from_settings(
-        cls, settings: IssuerSettings, declared: Mapping[str, AttributeType], keys: KeySource
+        cls,
+        settings: IssuerSettings,
+        declared: Mapping[str, AttributeType],
+        keys: KeySource,
+        introspection: TokenIntrospection | None = None,
     ) -> Self:
         """Join the settings of an issuer with the types of the attributes and a source of keys."""
         names = declared if settings.attributes is None else settings.attributes
@@ -71,6 +78,7 @@ class TrustedIssuer:
                 service_accounts=settings.service_accounts,
             ),
             keys=keys,
+            introspection=introspection,
         )
 
 
@@ -83,6 +91,14 @@ class TrustedIssuers:
             if issuer.identifier in self._issuers:
                 raise ConfigurationError(f"The issuer {issuer.identifier} is there twice.")
             self._issuers[issuer.identifier] = issuer
+
+    def sole_introspecting(self) -> TrustedIssuer | None:
+        """Give the one issuer that is asked about tokens, for those that name no issuer.
+
+        With several there is none: a token is never shown to an issuer that may not have made it.
+        """
+        asked = [issuer for issuer in self._issuers.values() if issuer.introspection is not None]
+        return asked[0] if len(asked) == 1 else None
 
     def find(self, identifier: object) -> TrustedIssuer | None:
         """Give the issuer with exactly this identifier; anything but a text finds none."""

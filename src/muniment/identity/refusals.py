@@ -32,6 +32,9 @@ class Reason(StrEnum):
     """A claim that only identity and logout tokens carry."""
     BOUND_TO_KEY = "bound_to_key"
     """Sender-constrained (`cnf`, RFC 7800), and no proof was asked for or given."""
+    INACTIVE = "inactive"
+    """The issuer says, when asked, that the token is not alive."""
+    REVOKED = "revoked"
     IDENTIFIER = "identifier"
     """`sid` or `jti` is no plain text, so the token could not be revoked by it."""
 

@@ -4,14 +4,17 @@ The rules are those of RFC 8725 (best practices for JSON Web Tokens) and RFC 906
 a real Keycloak sends. Libraries check signatures only: none of them refuses all that must be.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from muniment.identity.claims import VerifiedClaims, read_claims
-from muniment.identity.compact import read_compact
+from muniment.identity.compact import MAX_TOKEN_LENGTH, read_compact
 from muniment.identity.errors import InvalidTokenError
+from muniment.identity.introspection import TokenIntrospection
 from muniment.identity.issuers import TrustedIssuer, TrustedIssuers
 from muniment.identity.keys import MAX_KEY_ID_LENGTH, VerificationKey
 from muniment.identity.names import is_plain
@@ -22,6 +25,8 @@ FORBIDDEN_MEMBERS: Final = ("crit", "jwk", "jku", "x5u", "x5c", "b64", "zip", "c
 """They bring a key, point to one, or change what is signed; nothing here has a use for them."""
 ACCEPTED_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 
+_OPAQUE = re.compile(r"[A-Za-z0-9\-_~+/]{16,2048}=*")
+"""What a token may look like (RFC 6750, 2.1), without the dots of one that is signed."""
 _log = structlog.get_logger(__name__)
 
 
@@ -45,6 +50,8 @@ class TokenVerifier:
             raise InvalidTokenError from None
 
     async def _verify(self, token: str) -> VerifiedClaims:
+        if "." not in token and len(token) <= MAX_TOKEN_LENGTH:
+            return await self._verify_opaque(token)
         parts = read_compact(token)
         _check_header(parts.header)
         # The issuer is read before the signature is checked only to know whose keys to ask for;
@@ -55,7 +62,27 @@ class TokenVerifier:
         key = await _find_key(parts.header, issuer)
         if not key.verifies(parts.signed, parts.signature):
             raise TokenRefusedError(Reason.SIGNATURE)
-        return read_claims(parts.claims, issuer, self._clock.now())
+        if issuer.introspection is None:
+            return read_claims(parts.claims, issuer, self._clock.now())
+        # Asked only about what the issuer did sign: rubbish costs it nothing.
+        return await self._ask(token, issuer, issuer.introspection)
+
+    async def _verify_opaque(self, token: str) -> VerifiedClaims:
+        """Ask about a token that says nothing by itself, where there is somebody to ask."""
+        issuer = self._issuers.sole_introspecting()
+        if issuer is None or issuer.introspection is None or not _OPAQUE.fullmatch(token):
+            raise TokenRefusedError(Reason.FORM)
+        return await self._ask(token, issuer, issuer.introspection)
+
+    async def _ask(
+        self, token: str, issuer: TrustedIssuer, introspection: TokenIntrospection
+    ) -> VerifiedClaims:
+        claims = await introspection.claims_of(token)
+        if claims.get("iss") != issuer.identifier:
+            raise TokenRefusedError(Reason.ISSUER)
+        now = self._clock.now()
+        verified = read_claims(claims, issuer, now)
+        return replace(verified, believed_until=now + introspection.believed_for)
 
 
 def _check_header(header: Mapping[str, object]) -> None:
