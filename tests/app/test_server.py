@@ -3,6 +3,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -14,11 +15,19 @@ from muniment.app.event_loop import new_event_loop, stop_on_signals
 from muniment.app.server import reserved_address, serve
 from muniment.app.settings import Settings
 from muniment.app.streams import EventStreams
+from muniment.identity.authentication import Caller
+from muniment.identity.dependencies import CALLER_KEY
+from muniment.identity.grounds import Grounds
+from muniment.identity.principal import Principal
+from muniment.identity.repository import KnownAccount
 from muniment.kit.errors import ConfigurationError
+from muniment.kit.ids import new_id
 from tests.support.database import TestDatabase
+from tests.support.fixed_clock import FixedClock
 from tests.support.whole_product import whole_product
 
 PATIENCE_S = 10.0
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def settings_for(port: int) -> Settings:
@@ -73,8 +82,27 @@ def stream_of(media_type: str, *, endless: bool) -> ASGIApp:
     return StreamingResponse(parts(), media_type=media_type)
 
 
-async def ask(app: ASGIApp, answers: list[Message]) -> None:
+def caller_until(moment: datetime) -> Caller:
+    """Give somebody whose token ends then."""
+    account = KnownAccount(new_id(), 1, "active", 1, NOON, NOON, None)
+    grounds = Grounds(account.account_id, "urn:x", "alice", NOON, NOON, expires_at=moment)
+    principal = Principal(
+        user_id=account.account_id,
+        tenant_id=1,
+        tenant="acme",
+        issuer="urn:x",
+        subject="alice",
+        roles=frozenset(),
+        groups=frozenset(),
+        attributes={},
+        permissions=frozenset(),
+    )
+    return Caller(principal, account, grounds)
+
+
+async def ask(app: ASGIApp, answers: list[Message], caller: Caller | None = None) -> None:
     scope: Scope = {
+        CALLER_KEY: caller,
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "method": "GET",
@@ -115,6 +143,20 @@ class TestEventStreams:
         answers: list[Message] = []
         await ask(streams, answers)
         assert b"first" in [answer.get("body") for answer in answers]
+
+    async def test_one_ends_with_the_credential_that_opened_it(self) -> None:
+        clock = FixedClock(NOON)
+        caller = caller_until(NOON + timedelta(milliseconds=200))
+        streams = EventStreams(stream_of("text/event-stream", endless=True), None, clock)
+        async with asyncio.timeout(PATIENCE_S):
+            await ask(streams, [], caller)
+
+    async def test_one_whose_credential_has_just_ended_does_not_begin(self) -> None:
+        clock = FixedClock(NOON)
+        caller = caller_until(NOON - timedelta(seconds=1))
+        streams = EventStreams(stream_of("text/event-stream", endless=True), None, clock)
+        async with asyncio.timeout(PATIENCE_S):
+            await ask(streams, [], caller)
 
     async def test_a_timeout_of_the_application_stays_one(self) -> None:
         async def slow(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from tests.support.fixed_clock import FixedClock
+from muniment.kit.clock import Clock
 
 ISSUER: Final = "https://sso.example.com/realms/muniment"
 AUDIENCE: Final = "muniment-api"
@@ -34,7 +34,7 @@ def changed(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[s
 class FakeIdp:
     """Keys of every kind, each published for one algorithm under a `kid` that names it."""
 
-    def __init__(self, clock: FixedClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.keys: dict[str, Key] = {
             "RS256": RSAKey.generate_key(2048),

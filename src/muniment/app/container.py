@@ -60,6 +60,7 @@ from muniment.postgres.roles import ensure_roles
 from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
+from muniment.revocation.repository import purge_revocations
 from muniment.sources.owner import Owners
 from muniment.sources.tasks import FetchSource, plan_fetches
 
@@ -97,6 +98,7 @@ class Serving:
         shared = self.shared
         return {
             "authenticator": self.sign_in.authenticator,
+            "back_channel": self.sign_in.back_channel,
             "transactions": self.transactions,
             "identity": shared.settings.identity,
             "idempotency": self.idempotency,
@@ -149,7 +151,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
         transactions = Transactions(engine)
         reads = await stack.enter_async_context(PreparedReads(urls.serving, settings.database))
         sign_in = await stack.enter_async_context(
-            open_sign_in(settings, shared.clock, reads, transactions)
+            open_sign_in(settings, shared.clock, urls, reads, transactions)
         )
         idempotency = IdempotencyStore(transactions)
         intake = Intake(transactions, shared.originals)
@@ -254,9 +256,11 @@ def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
     sweep = partial(sweep_abandoned, transactions, settings.uploads.abandoned_after)
     kept_for = longest_token_life(settings.identity)
     forget = partial(purge_erasures, transactions, kept_for)
+    let_go = partial(purge_revocations, transactions, kept_for)
     return [
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("purge_erasures", timedelta(hours=1), forget),
+        Chore("purge_revocations", timedelta(hours=1), let_go),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
         Chore("watch_orphans", timedelta(days=1), scan.watch, at_once=False),
         Chore("plan_fetches", timedelta(seconds=10), partial(plan_fetches, transactions)),

@@ -34,6 +34,7 @@ def create_app(
     *,
     lifespan: Lifespan | None = None,
     routers: Sequence[APIRouter] = (),
+    root_routers: Sequence[APIRouter] = (),
     readiness: Readiness | None = None,
     registry: CollectorRegistry | None = None,
     caller: Caller | None = authenticated,
@@ -41,6 +42,7 @@ def create_app(
     """Make the application.
 
     `routers` are mounted under `/api/v1`; routes are tried in order, so the busiest come first.
+    `root_routers` are mounted at the root, and find out for themselves who calls.
     `caller` is asked before anything else is said about a request there; None asks nobody.
     What the lifespan yields is the state of each request (`request.state`).
     """
@@ -67,6 +69,8 @@ def create_app(
     checks = [*asked_first, Depends(refuse_unknown_parameters)]
     for router in routers:
         app.include_router(router, prefix=API_PREFIX, dependencies=checks)
+    for router in root_routers:
+        app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     app.include_router(create_operations_router(readiness or Readiness(), registry))
     if settings.server.docs:
         app.include_router(create_docs_router())

@@ -1,4 +1,4 @@
-"""All routers under `/api/v1`. Routes are matched in this order, so the most asked come first."""
+"""All routers. Routes are matched in this order, so the most asked come first."""
 
 from fastapi import APIRouter
 
@@ -7,6 +7,10 @@ from muniment.index.router import router as chunks
 from muniment.library.router.library import router as library
 from muniment.profiles.router import router as profiles
 from muniment.retrieval.router import router as search
+from muniment.revocation.router import router as revocation
 from muniment.sources.router import router as sources
 
 ROUTERS: tuple[APIRouter, ...] = (profiles, search, answers, library, chunks, sources)
+
+ROOT_ROUTERS: tuple[APIRouter, ...] = (revocation,)
+"""Routers at the root, outside the API."""

@@ -15,7 +15,7 @@ from typing_extensions import override
 from muniment.app.container import Serving, Shared
 from muniment.app.factory import create_app
 from muniment.app.readiness import readiness_of
-from muniment.app.routes import ROUTERS
+from muniment.app.routes import ROOT_ROUTERS, ROUTERS
 from muniment.app.settings import Settings
 from muniment.app.streams import EventStreams
 from muniment.kit.errors import ConfigurationError
@@ -49,6 +49,7 @@ def make_app(serving: Serving) -> FastAPI:
         serving.shared.settings,
         lifespan=lifespan,
         routers=ROUTERS,
+        root_routers=ROOT_ROUTERS,
         readiness=readiness_of(serving),
         registry=registry,
     )
@@ -75,15 +76,16 @@ async def serve(
         listener.listen(_BACKLOG)
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    streams = EventStreams(make_app(serving))
+    sign_in = serving.sign_in
+    streams = EventStreams(make_app(serving), sign_in.revocations, serving.shared.clock)
     server = _Server(_config(settings, streams), lambda: ready(address))
     async with asyncio.TaskGroup() as group:
         ending = group.create_task(_end_on(stop, server, streams))
         group.create_task(_warm_up(serving.shared))
-        fetching = group.create_task(serving.sign_in.issuers.keep_keys_fresh())
+        learning = group.create_task(serving.sign_in.keep_up())
         await server.serve(sockets=[listener])
         ending.cancel()
-        fetching.cancel()
+        learning.cancel()
 
 
 async def _warm_up(shared: Shared) -> None:

@@ -1,5 +1,6 @@
 """Makes what lets callers in: the issuers, and one way in for each form of credential."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,16 +9,22 @@ from muniment.app.issuers import ConfiguredIssuers, configured_issuers
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
 from muniment.identity.authentication import Authenticator
-from muniment.identity.bearer import BearerTokens, Verified
+from muniment.identity.bearer import BearerTokens
+from muniment.identity.erasures import longest_token_life
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.repository import AccountRepository
-from muniment.identity.settings import IdentitySettings
 from muniment.identity.token_cache import TokenCache
 from muniment.identity.verifier import TokenVerifier
 from muniment.kit.clock import Clock
+from muniment.postgres.doorbell import Doorbell
+from muniment.postgres.engine import DatabaseUrls
 from muniment.postgres.prepared import PreparedReads
 from muniment.postgres.unit_of_work import Transactions
+from muniment.revocation.log import RevocationLog
+from muniment.revocation.logout_tokens import LogoutTokenVerifier
+from muniment.revocation.repository import CHANNEL
+from muniment.revocation.service import BackChannel
 from muniment.sources.owner import Renewal
 
 
@@ -30,13 +37,29 @@ class SignIn:
     tokens: BearerTokens
     issuers: ConfiguredIssuers
     local_issuer: LocalIssuer
+    revocations: RevocationLog
+    doorbell: Doorbell | None
+    """None behind a pooler, where nothing is ever heard."""
+    back_channel: BackChannel
     command_line: BearerTokens
     """Lets the commands of this machine in, by tokens of the built-in issuer."""
+
+    async def keep_up(self) -> None:
+        """Learn of revocations and new keys while requests are answered; ends when cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.issuers.keep_keys_fresh())
+            group.create_task(self.revocations.keep_watch())
+            if self.doorbell is not None:
+                group.create_task(self.doorbell.listen())
 
 
 @asynccontextmanager
 async def open_sign_in(
-    settings: Settings, clock: Clock, reads: PreparedReads, transactions: Transactions
+    settings: Settings,
+    clock: Clock,
+    urls: DatabaseUrls,
+    reads: PreparedReads,
+    transactions: Transactions,
 ) -> AsyncIterator[SignIn]:
     """Make it from the settings; the connections to the issuers are closed at the end.
 
@@ -45,31 +68,36 @@ async def open_sign_in(
     local = await load_local_issuer(settings, clock)
     identity = settings.identity
     issuers = configured_issuers(identity, clock)
+    doorbell = Doorbell(urls.serving, CHANNEL)
+    revocations = RevocationLog(reads, transactions, longest_token_life(identity), doorbell.rung)
     accounts = AccountRepository(reads, transactions)
     renew = Renewal(transactions, identity).renew
-    command_line = _tokens(identity, TrustedIssuers([local.trusted()]), accounts, clock, renew)
-    tokens = command_line
-    if not settings.is_local_mode:
-        tokens = _tokens(identity, issuers.trusted, accounts, clock, renew)
+
+    def tokens_of(trusted: TrustedIssuers) -> BearerTokens:
+        return BearerTokens(
+            verifier=TokenVerifier(trusted, clock),
+            issuers=trusted,
+            cache=TokenCache(identity.token_cache_size, clock),
+            accounts=accounts,
+            settings=identity,
+            clock=clock,
+            on_verified=renew,
+            revocations=revocations,
+        )
+
+    ours = TrustedIssuers([local.trusted()])
+    trusted = ours if settings.is_local_mode else issuers.trusted
+    tokens = tokens_of(trusted)
     try:
-        yield SignIn(Authenticator(tokens), tokens, issuers, local, command_line)
+        yield SignIn(
+            authenticator=Authenticator(tokens),
+            tokens=tokens,
+            issuers=issuers,
+            local_issuer=local,
+            revocations=revocations,
+            doorbell=None if settings.database.pooler else doorbell,
+            back_channel=BackChannel(LogoutTokenVerifier(issuers.trusted, clock), transactions),
+            command_line=tokens_of(ours),
+        )
     finally:
         await issuers.client.close()
-
-
-def _tokens(
-    identity: IdentitySettings,
-    issuers: TrustedIssuers,
-    accounts: AccountRepository,
-    clock: Clock,
-    on_verified: Verified,
-) -> BearerTokens:
-    return BearerTokens(
-        verifier=TokenVerifier(issuers, clock),
-        issuers=issuers,
-        cache=TokenCache(identity.token_cache_size, clock),
-        accounts=accounts,
-        settings=identity,
-        clock=clock,
-        on_verified=on_verified,
-    )

@@ -1,9 +1,15 @@
-"""Ends event streams when the process stops, so that nobody has to wait for a client to leave."""
+"""Ends event streams: when the process stops, and when the right of who listens does."""
 
 import asyncio
+from contextlib import ExitStack
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from muniment.identity.authentication import Caller
+from muniment.identity.dependencies import CALLER_KEY
+from muniment.kit.clock import Clock, SystemClock
+from muniment.revocation.log import RevocationLog
 
 
 class EventStreams:
@@ -11,10 +17,18 @@ class EventStreams:
 
     A stream that is ended here ends like any other: its client comes again and finds the next
     process. A server that waited for it instead would cut the connection when patience runs out.
+    One that was opened by a credential ends with it as well, or when it is revoked.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        revocations: RevocationLog | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._app = app
+        self._revocations = revocations
+        self._clock = clock or SystemClock()
         self._open: set[asyncio.Timeout] = set()
         self._ended = False
 
@@ -25,19 +39,33 @@ class EventStreams:
             await send(message)
             if _opens_event_stream(message):
                 self._open.add(limit)
+                self._follow(stack, scope, limit)
                 if self._ended:
                     _end(limit)
 
         limit = asyncio.timeout(None)
         try:
             async with limit:
-                await self._app(scope, receive, send_noted)
+                with ExitStack() as stack:
+                    await self._app(scope, receive, send_noted)
         except TimeoutError:
             if not limit.expired():
                 raise
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._open.discard(limit)
+
+    def _follow(self, stack: ExitStack, scope: Scope, limit: asyncio.Timeout) -> None:
+        """Let a stream end with the right of its caller, if it has one."""
+        caller = scope.get(CALLER_KEY)
+        if not isinstance(caller, Caller):
+            return
+        grounds = caller.grounds
+        if grounds.expires_at is not None:
+            left = (grounds.expires_at - self._clock.now()).total_seconds()
+            limit.reschedule(asyncio.get_running_loop().time() + max(left, 0.0))
+        if self._revocations is not None:
+            stack.enter_context(self._revocations.following(grounds, lambda: _end(limit)))
 
     def end(self) -> None:
         """End all that are open, and those that are still to be opened."""

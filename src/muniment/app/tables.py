@@ -8,9 +8,10 @@ from muniment.library import models as library
 from muniment.postgres import jobs
 from muniment.postgres.base import Base
 from muniment.profiles import models as profiles
+from muniment.revocation import models as revocation
 from muniment.sources import models as sources
 
-MODULES = (identity, profiles, library, sources, index, jobs)
+MODULES = (identity, revocation, profiles, library, sources, index, jobs)
 """The modules whose import registers the tables."""
 
 

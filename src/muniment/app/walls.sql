@@ -14,7 +14,8 @@
 -- Without row-level security, by design: tenant and embedding_space (names only), job (claimed for
 -- all tenants; holds ids only), chunk_vector, chunk_lex, chunk_states (ids and numbers without text; reached
 -- through documents that the caller may see), lex_term, lex_total (counts; reached through
--- collections that the caller holds a grant in), alembic_version.
+-- collections that the caller holds a grant in), revocation (names of sessions and users at their
+-- issuers, for a day), alembic_version.
 
 grant usage on schema public to {serving}, {worker};
 grant select on alembic_version, tenant, embedding_space to {serving}, {worker};
@@ -44,6 +45,11 @@ grant select, delete on idempotency_key to {worker};
 create policy tenant on idempotency_key to {serving} using (tenant_id = {tenant})
     with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 create policy job on idempotency_key to {worker} using (true);
+
+-- What was taken back, without a tenant: every process reads all of it. Only added to; the worker
+-- removes what speaks of nothing alive. A trigger adds who is disabled or erased.
+grant select, insert on revocation to {serving};
+grant select, delete on revocation to {worker};
 
 -- Collections and grants: the tenant here, the grants in library/policy.py, since an admin manages
 -- the grants of collections whose documents no admin may read. What refers to a collection asks for

@@ -14,10 +14,11 @@ import structlog
 from muniment.identity.authentication import Caller
 from muniment.identity.claims import VerifiedClaims
 from muniment.identity.errors import InvalidTokenError
-from muniment.identity.grounds import Grounds
+from muniment.identity.grounds import Grounds, RevocationCheck
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.permissions import Permission, permissions_of
 from muniment.identity.principal import Principal
+from muniment.identity.refusals import Reason
 from muniment.identity.repository import AccountRepository, KnownAccount
 from muniment.identity.settings import IdentitySettings
 from muniment.identity.tenants import resolve_tenant
@@ -59,6 +60,7 @@ class BearerTokens:
         settings: IdentitySettings,
         clock: Clock,
         on_verified: Verified | None = None,
+        revocations: RevocationCheck | None = None,
     ) -> None:
         self._verifier = verifier
         self._issuers = issuers
@@ -67,6 +69,7 @@ class BearerTokens:
         self._roles = settings.roles
         self._clock = clock
         self._on_verified = on_verified
+        self._revocations = revocations
 
     def figures(self) -> HitFigures:
         """Tell how often a token was known, so that it was not verified anew."""
@@ -80,9 +83,11 @@ class BearerTokens:
         if not account.is_active:
             _log.warning("caller_refused", account=str(account.account_id), status=account.status)
             raise InvalidTokenError
-        caller = Caller(
-            _make_principal(credential, account), account, self._grounds(credential, account)
-        )
+        grounds = self._grounds(credential, account)
+        if self._revocations is not None and await self._revocations.is_revoked(grounds):
+            _log.warning("token_refused", reason=Reason.REVOKED.value)
+            raise InvalidTokenError
+        caller = Caller(_make_principal(credential, account), account, grounds)
         if known is None:
             await self._tell_verified(caller.principal)
         return caller

@@ -69,8 +69,8 @@ def read_claims(
         group_prefix=issuer.assertable.group_prefix,
         attributes=attributes_of(claims, issuer),
         organisations=organisations_of(claims, issuer),
-        session_id=_identifier(claims, "sid"),
-        token_id=_identifier(claims, "jti"),
+        session_id=read_identifier(claims, "sid"),
+        token_id=read_identifier(claims, "jti"),
         name=_display(claims, "name"),
         email=_display(claims, "email"),
         locale=_display(claims, "locale"),
@@ -87,8 +87,8 @@ def _check_audience(claims: Mapping[str, object], audience: str) -> None:
 def _check_times(
     claims: Mapping[str, object], issuer: TrustedIssuer, now: float
 ) -> tuple[float, float]:
-    issued_at, expires_at = _time(claims, "iat"), _time(claims, "exp")
-    not_before = _time(claims, "nbf") if "nbf" in claims else issued_at
+    issued_at, expires_at = read_time(claims, "iat"), read_time(claims, "exp")
+    not_before = read_time(claims, "nbf") if "nbf" in claims else issued_at
     if now >= expires_at:
         raise TokenRefusedError(Reason.EXPIRED)
     if max(issued_at, not_before) > now + issuer.leeway.total_seconds():
@@ -98,7 +98,7 @@ def _check_times(
     return issued_at, expires_at
 
 
-def _time(claims: Mapping[str, object], name: str) -> float:
+def read_time(claims: Mapping[str, object], name: str) -> float:
     """Read a NumericDate (RFC 7519, 2); a boolean is an int in Python and no time anywhere."""
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -135,7 +135,7 @@ def _check_purpose(claims: Mapping[str, object]) -> None:
         raise TokenRefusedError(Reason.BOUND_TO_KEY)
 
 
-def _identifier(claims: Mapping[str, object], name: str) -> str | None:
+def read_identifier(claims: Mapping[str, object], name: str) -> str | None:
     """Read what a token may later be revoked by: passing over a bad one would lose the handle."""
     if name not in claims:
         return None

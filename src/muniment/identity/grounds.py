@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 
@@ -27,3 +28,11 @@ class Grounds:
     """The API key, for a caller who came with one."""
     web_session_id: UUID | None = None
     """The browser session, for a caller who came with a cookie."""
+
+
+class RevocationCheck(Protocol):
+    """Knows what was taken back."""
+
+    async def is_revoked(self, grounds: Grounds) -> bool:
+        """Tell whether a caller's right was taken back. Raises UnavailableError if unknown."""
+        ...

@@ -28,7 +28,7 @@ _BROKEN = (
 )
 """What a statement meets when its connection was cut, as by a restart of the server."""
 
-_AWAY = (
+AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -69,7 +69,7 @@ class PreparedReads:
         """Open the first connection. Raises UnavailableError."""
         try:
             self._idle.append(await self._connect())
-        except _AWAY as error:
+        except AWAY as error:
             raise UnavailableError(_NO_ANSWER) from error
         self._is_open = True
 
@@ -97,7 +97,7 @@ class PreparedReads:
                     row = await self._fetch(statement, values)
                 except _BROKEN:
                     row = await self._fetch(statement, values)
-        except _AWAY as error:
+        except AWAY as error:
             raise UnavailableError(_NO_ANSWER) from error
         return None if row is None else dict(row)
 
@@ -143,7 +143,7 @@ class PreparedReads:
 
 async def _say_goodbye(connection: asyncpg.Connection) -> None:
     """Close a connection. One whose server is gone or silent is dropped, which the driver does."""
-    with suppress(*_AWAY):
+    with suppress(*AWAY):
         await connection.close(timeout=1)
 
 
