@@ -25,6 +25,10 @@ async def ensure(
         return (await ensure_space(owner, identity, settings)).id
 
 
+def replaced(settings: VectorSettings, **changes: object) -> VectorSettings:
+    return settings.model_copy(update=changes)
+
+
 async def indexes(database: TestDatabase) -> dict[str, str]:
     async with database.owner.connect() as owner:
         found = await owner.execute(
@@ -181,6 +185,19 @@ class TestEnsureSpace:
 
         assert list(await indexes(database)) == [f"chunk_vector_space_{space}"]
         assert "lists='22'" in str(await indexes(database))
+
+    async def test_gives_the_build_the_memory_of_the_settings(self, database: TestDatabase) -> None:
+        # IVFFlat takes a sample of ten thousand vectors at least: 80 MB of such wide ones.
+        wide = EmbedderIdentity("wide", 4000, "1")
+        space = await ensure(database, wide)
+        async with database.owner.begin() as owner:
+            await add_vector(owner, space, [1.0, *[0.0] * 3999])
+
+        with pytest.raises(DBAPIError, match="memory required"):
+            await ensure(database, wide, replaced(IVFFLAT, build_memory_mib=64))
+        await ensure(database, wide, IVFFLAT)
+
+        assert "USING ivfflat" in str(await indexes(database))
 
     async def test_leaves_the_indexes_of_other_spaces_as_they_are(
         self, database: TestDatabase

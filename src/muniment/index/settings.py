@@ -61,3 +61,11 @@ class VectorSettings(_PluginTable):
         "holds its recall where many texts are nearly equal, but fits its lists to what is there "
         "when it is built; HNSW builds up as documents come in. `muniment migrate` follows.",
     )
+    build_memory_mib: int = Field(
+        default=512,
+        ge=64,
+        le=1 << 20,
+        description="Memory in MiB that PostgreSQL may use while it builds that index. One that"
+        " does not fit into it is built many times more slowly (HNSW, about 1.5 GiB for a million"
+        " chunks) or not at all (IVFFlat, 240 MiB).",
+    )

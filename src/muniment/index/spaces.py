@@ -73,7 +73,7 @@ async def ensure_space(
     space = EmbeddingSpaceRef(space_id, identity.dimension)
     name = f"chunk_vector_space_{space.id}"
     if rebuild or not await _has_index(connection, name, settings.index):
-        await _build_index(connection, space, name, settings.index)
+        await _build_index(connection, space, name, settings)
     return space
 
 
@@ -91,9 +91,9 @@ async def _has_index(connection: AsyncConnection, name: str, kind: IndexKind) ->
 
 
 async def _build_index(
-    connection: AsyncConnection, space: EmbeddingSpaceRef, name: str, kind: IndexKind
+    connection: AsyncConnection, space: EmbeddingSpaceRef, name: str, settings: VectorSettings
 ) -> None:
-    options = _HNSW
+    options, kind = _HNSW, settings.index
     if kind == "ivfflat":
         options = f"lists = {await _lists(connection, space)}"
     building = f"{name}_new"
@@ -102,6 +102,8 @@ async def _build_index(
         async with connection.begin():
             # A build that was cut off leaves an invalid index behind.
             await connection.exec_driver_sql(f"drop index concurrently if exists {building}")
+            memory = f"{settings.build_memory_mib}MB"
+            await connection.exec_driver_sql(f"set maintenance_work_mem = '{memory}'")
             await connection.exec_driver_sql(
                 f"create index concurrently {building} on chunk_vector using {kind}"
                 f" ((embedding::halfvec({space.dimension})) halfvec_ip_ops) with ({options})"
@@ -109,6 +111,7 @@ async def _build_index(
             )
             await connection.exec_driver_sql(f"drop index concurrently if exists {name}")
             await connection.exec_driver_sql(f"alter index {building} rename to {name}")
+            await connection.exec_driver_sql("reset maintenance_work_mem")
     finally:
         _ = await connection.execution_options(isolation_level="READ COMMITTED")
 
