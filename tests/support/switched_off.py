@@ -20,6 +20,7 @@ class Rule:
     line: int
     text: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.module.rpartition('.')[2]}:{self.line} {self.text}"
 
