@@ -74,6 +74,7 @@ class Sent(TypedDict, total=False):
     json: object
     params: Mapping[str, str]
     files: Mapping[str, tuple[str, bytes]]
+    data: Mapping[str, str]
 
 
 def nothing(_stage: Stage) -> Sent:
@@ -115,6 +116,9 @@ BODIES: Mapping[str, Callable[[Stage], Sent]] = {
     "PATCH /api/v1/documents/{document_id}": lambda _: {"json": {"metadata": {"year": 2026}}},
     "GET /api/v1/documents/{document_id}/access/explanation": lambda _: {
         "params": {"user": f"{ISSUER}|rene", "group": "/staff"}
+    },
+    "POST /auth/backchannel-logout (a bad token)": lambda _: {
+        "data": {"logout_token": "not.a.token"}
     },
     "PUT /api/v1/documents/{document_id}/access": lambda _: {"json": {"rule": STAFF_ONLY}},
 }

@@ -280,10 +280,11 @@ async def listening(reads: PreparedReads, database: TestDatabase) -> AsyncIterat
 
 
 async def cut(cluster: EmbeddedUrls, database: TestDatabase, which: str) -> None:
-    """Terminate some backends of the serving role."""
+    """Terminate some backends of the serving role, and wait until they are gone."""
     await as_superuser(
         cluster,
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+        " where datname = current_database()"
         f" and usename = '{role_name(database.urls.serving)}' and {which}",
         database=engine_url(database.urls.serving).database,
     )
