@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import text
 from typing_extensions import override
 
-from muniment.identity.authentication import Authenticator
+from muniment.identity.authentication import Authenticator, Caller
 from muniment.identity.bearer import BearerTokens, Credential
 from muniment.identity.errors import (
     AuthenticationRequiredError,
@@ -195,8 +195,8 @@ class TestAuthenticate:
     ) -> None:
         told: list[Principal] = []
 
-        async def hear(principal: Principal) -> None:
-            told.append(principal)
+        async def hear(caller: Caller) -> None:
+            told.append(caller.principal)
             raise OSError
 
         issuers = TrustedIssuers([issuer.trusted()])

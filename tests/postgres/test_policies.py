@@ -16,6 +16,7 @@ NOBODY: frozenset[str] = frozenset()
 OF_TENANT = (
     "account",
     "profile",
+    "account_rights",
     "idempotency_key",
     "collection",
     "collection_grant",

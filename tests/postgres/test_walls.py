@@ -25,6 +25,7 @@ SERVING_GRANTS = {
     "embedding_space": {"SELECT"},
     "account": {"SELECT", "INSERT", "UPDATE"},
     "profile": {"SELECT", "INSERT", "UPDATE"},
+    "account_rights": {"SELECT", "INSERT", "UPDATE"},
     "idempotency_key": CRUD,
     "collection": CRUD,
     "collection_grant": {"SELECT", "INSERT", "DELETE"},

@@ -70,6 +70,13 @@ async def build_town(database: TestDatabase) -> Town:
             )
             await owner.execute(
                 text(
+                    "insert into account_rights values"
+                    " (:account, :tenant, '{}', '{}', '/', '{}', now())"
+                ),
+                values,
+            )
+            await owner.execute(
+                text(
                     "insert into idempotency_key (account_id, route, key, tenant_id, fingerprint,"
                     " locked_until) values (:account, 'r', 'k', :tenant, '', now())"
                 ),

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from muniment.app.issuers import ConfiguredIssuers, configured_issuers
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
-from muniment.identity.authentication import Authenticator
-from muniment.identity.bearer import BearerTokens
+from muniment.identity.authentication import Authenticator, Caller
+from muniment.identity.bearer import BearerTokens, Verified
 from muniment.identity.erasures import longest_token_life
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.repository import AccountRepository
+from muniment.identity.rights import RightsKeeper
+from muniment.identity.settings import IdentitySettings
 from muniment.identity.token_cache import TokenCache
 from muniment.identity.verifier import TokenVerifier
 from muniment.kit.clock import Clock
@@ -71,7 +73,7 @@ async def open_sign_in(
     doorbell = Doorbell(urls.serving, CHANNEL)
     revocations = RevocationLog(reads, transactions, longest_token_life(identity), doorbell.rung)
     accounts = AccountRepository(reads, transactions)
-    renew = Renewal(transactions, identity).renew
+    keep_rights = _rights_keeping(transactions, identity, clock)
 
     def tokens_of(trusted: TrustedIssuers) -> BearerTokens:
         return BearerTokens(
@@ -81,7 +83,7 @@ async def open_sign_in(
             accounts=accounts,
             settings=identity,
             clock=clock,
-            on_verified=renew,
+            on_verified=keep_rights,
             revocations=revocations,
         )
 
@@ -101,3 +103,17 @@ async def open_sign_in(
         )
     finally:
         await issuers.client.close()
+
+
+def _rights_keeping(
+    transactions: Transactions, identity: IdentitySettings, clock: Clock
+) -> Verified:
+    """Make what hears of verified tokens: for whatever works in the name of users later."""
+    rights = RightsKeeper(transactions, identity, clock)
+    sources = Renewal(transactions, identity)
+
+    async def keep(caller: Caller) -> None:
+        await rights.keep(caller)
+        await sources.renew(caller.principal)
+
+    return keep

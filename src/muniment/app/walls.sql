@@ -39,6 +39,12 @@ grant select, insert, update on profile to {serving};
 create policy tenant on profile to {serving} using (tenant_id = {tenant})
     with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 
+-- What issuers last said about users: the names by which they hold rights. Read by functions alone.
+alter table account_rights enable row level security;
+grant select, insert, update on account_rights to {serving};
+create policy tenant on account_rights to {serving} using (tenant_id = {tenant})
+    with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
+
 alter table idempotency_key enable row level security;
 grant select, insert, update, delete on idempotency_key to {serving};
 grant select, delete on idempotency_key to {worker};

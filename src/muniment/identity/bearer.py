@@ -27,7 +27,7 @@ from muniment.identity.verifier import TokenVerifier
 from muniment.kit.clock import Clock
 from muniment.kit.hit_metrics import HitFigures
 
-Verified = Callable[[Principal], Awaitable[None]]
+Verified = Callable[[Caller], Awaitable[None]]
 """Is told whose token was verified, for what works in their name while they are away."""
 _log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class BearerTokens:
             raise InvalidTokenError
         caller = Caller(_make_principal(credential, account), account, grounds)
         if known is None:
-            await self._tell_verified(caller.principal)
+            await self._tell_verified(caller)
         return caller
 
     def _grounds(self, credential: Credential, account: KnownAccount) -> Grounds:
@@ -104,11 +104,11 @@ class BearerTokens:
             session_id=claims.session_id,
         )
 
-    async def _tell_verified(self, principal: Principal) -> None:
+    async def _tell_verified(self, caller: Caller) -> None:
         if self._on_verified is None:
             return
         try:
-            await self._on_verified(principal)
+            await self._on_verified(caller)
         except Exception:  # noqa: BLE001 # boundary: the caller wants something else
             _log.warning("verified_rights_not_kept", exc_info=True)
 

@@ -1,4 +1,4 @@
-"""Tables of identity: tenants, accounts, who was erased, and answers for repeated requests."""
+"""Tables of identity: tenants, accounts, their rights, who was erased, and answers kept."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,13 +10,15 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Text,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from muniment.kit.ids import new_id
+from muniment.ports.access import AttributeValue
 from muniment.postgres.base import Base
 
 
@@ -56,6 +58,27 @@ class Account(Base):
     """Counts the changes of the user as a whole: of this row and of the profile."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AccountRights(Base):
+    """What an issuer last said about a user, for work in their name without a token.
+
+    Claims alone: what roles allow, and which grants a name holds, is asked when they are used. The
+    row goes when the user is erased, by a trigger on the account.
+    """
+
+    __tablename__ = "account_rights"
+
+    account_id: Mapped[UUID] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    groups: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    group_prefix: Mapped[str]
+    attributes: Mapped[dict[str, AttributeValue]] = mapped_column(JSONB)
+    verified_at: Mapped[datetime]
+    """When the issuer said so (`iat` of the token), and by our clock at the latest now."""
 
 
 class ErasedSubject(Base):
