@@ -35,6 +35,7 @@ SERVING_GRANTS = {
     "tenant_usage": {"SELECT", "INSERT", "UPDATE"},
     "source": CRUD,
     "revocation": {"SELECT", "INSERT"},
+    "audit_entry": {"SELECT"},
     "chunk": {"SELECT"},
     "chunk_vector": {"SELECT"},
     "chunk_states": {"SELECT"},
@@ -60,6 +61,7 @@ WORKER_GRANTS = {
     "tenant_usage": {"SELECT", "INSERT", "UPDATE"},
     "source": {"SELECT", "UPDATE"},
     "revocation": {"SELECT", "DELETE"},
+    "audit_entry": {"SELECT", "DELETE"},
     "chunk": {"SELECT", "INSERT", "DELETE"},
     "chunk_vector": {"SELECT", "INSERT", "DELETE"},
     "chunk_states": {"SELECT", "INSERT", "DELETE"},
@@ -71,6 +73,21 @@ WORKER_GRANTS = {
     "lex_fold": {"SELECT", "INSERT", "UPDATE"},
     "job": CRUD,
 }
+
+
+ADDED_OF_AN_ENTRY = {
+    "tenant_id",
+    "actor_id",
+    "actor",
+    "action",
+    "outcome",
+    "object_kind",
+    "object_id",
+    "details",
+    "request_id",
+    "address",
+}
+"""What whoever adds to the audit says: not when it was, which number it has or how often it was."""
 
 
 async def grantees(owner: AsyncConnection) -> set[str]:
@@ -108,7 +125,7 @@ class TestGrants:
             )
             assert {row.relname: set(row.granted) for row in found} == expected
 
-    async def test_of_single_columns_are_the_role_of_a_grant_and_what_a_lock_needs(
+    async def test_of_single_columns_are_for_a_role_a_lock_and_what_an_entry_says(
         self, database: TestDatabase
     ) -> None:
         async with database.owner.connect() as owner:
@@ -119,7 +136,11 @@ class TestGrants:
                     " 'public'::regnamespace) and attacl is not null"
                 )
             )
-            assert set(found.scalars()) == {"collection_grant.role", "collection.updated_at"}
+            assert set(found.scalars()) == {
+                "collection_grant.role",
+                "collection.updated_at",
+                *(f"audit_entry.{name}" for name in ADDED_OF_AN_ENTRY),
+            }
 
     async def test_leave_nothing_to_everybody(self, database: TestDatabase) -> None:
         async with database.owner.connect() as owner:
@@ -140,6 +161,8 @@ class TestGrants:
             (
                 SERVING,
                 {
+                    "muniment_audit_fold",
+                    "muniment_audit_logout",
                     "muniment_count_documents",
                     "muniment_document_walls",
                     "muniment_erase_account",

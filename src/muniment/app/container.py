@@ -18,6 +18,7 @@ from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.sign_in import SignIn, open_sign_in
 from muniment.app.unsupported import refuse_unsupported
+from muniment.audit.repository import purge_audit
 from muniment.identity.erasures import longest_token_life, purge_erasures
 from muniment.identity.idempotency import IdempotencyStore, purge_expired
 from muniment.index.language import LanguageDetector
@@ -257,7 +258,9 @@ def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
     kept_for = longest_token_life(settings.identity)
     forget = partial(purge_erasures, transactions, kept_for)
     let_go = partial(purge_revocations, transactions, kept_for)
+    tidy = partial(purge_audit, transactions, settings.audit.keep_for)
     return [
+        Chore("purge_audit", timedelta(hours=1), tidy),
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("purge_revocations", timedelta(hours=1), let_go),

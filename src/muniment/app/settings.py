@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from muniment.answers.settings import AnswerSettings
 from muniment.app.server_settings import ServerSettings
+from muniment.audit.settings import AuditSettings
 from muniment.identity.settings import IdentitySettings
 from muniment.index.chunking import ChunkingSettings
 from muniment.index.settings import EmbeddingSettings, VectorSettings
@@ -50,6 +51,7 @@ class Settings(RootSettings):
     database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
     identity: IdentitySettings = IdentitySettings()
+    audit: AuditSettings = AuditSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     vectors: VectorSettings = VectorSettings()
     uploads: UploadSettings = UploadSettings()

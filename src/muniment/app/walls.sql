@@ -57,6 +57,21 @@ create policy job on idempotency_key to {worker} using (true);
 grant select, insert on revocation to {serving};
 grant select, delete on revocation to {worker};
 
+-- The trail of acts and denials. Only added to: what an entry says of its moment, number and count no
+-- writer can set, and repeated ones are counted by a function. Without a tenant stands what is nobody's
+-- matter yet, such as a token that was refused; it is seen without a tenant alone, by who operates the
+-- machine. The worker adds what it does in a user's name, and removes the old.
+alter table audit_entry enable row level security;
+grant select, insert (tenant_id, actor_id, actor, action, outcome, object_kind, object_id, details,
+    request_id, address) on audit_entry to {serving};
+grant select, delete, insert (tenant_id, actor_id, actor, action, outcome, object_kind, object_id,
+    details, request_id, address) on audit_entry to {worker};
+create policy tenant on audit_entry to {serving}
+    using (tenant_id = {tenant} or tenant_id is null and {tenant} is null);
+create policy job on audit_entry to {worker} using (true);
+grant execute on function muniment_audit_fold(jsonb) to {serving};
+grant execute on function muniment_audit_logout(text, text, text, text, inet) to {serving};
+
 -- Collections and grants: the tenant here, the grants in library/policy.py, since an admin manages
 -- the grants of collections whose documents no admin may read. What refers to a collection asks for
 -- it through the collection's own policy, since foreign keys look behind the walls.

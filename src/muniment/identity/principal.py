@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Self
 from uuid import UUID
 
+from muniment.audit.acts import Actor
 from muniment.identity.claims import VerifiedClaims
 from muniment.identity.errors import PermissionDeniedError
 from muniment.identity.names import EVERYONE, covering_groups, user_name
@@ -60,6 +61,11 @@ class Principal:
             client=claims.client,
             group_prefix=claims.group_prefix,
         )
+
+    @property
+    def actor(self) -> Actor:
+        """Name the caller for the trail of what was done (`muniment.audit`)."""
+        return Actor.user(self.user_id, self.tenant_id, self.issuer, self.subject)
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muniment.kit.error_translation import translate_error
 from muniment.kit.http_metrics import HttpMetrics
+from muniment.kit.origin import bind_origin
 from muniment.kit.problems import REQUEST_ID_KEY, problem_response
 from muniment.kit.route_templates import RouteTemplates
 
@@ -39,6 +40,7 @@ class RequestIdMiddleware:
             return
         request_id = _incoming_request_id(scope) or token_hex(16)
         scope[REQUEST_ID_KEY] = request_id
+        bind_origin(scope, request_id)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         header = (b"x-request-id", request_id.encode())

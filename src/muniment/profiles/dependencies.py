@@ -10,7 +10,6 @@ from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.state import from_state
-from muniment.profiles.repository import UserRepository
 from muniment.profiles.schemas import UserFilter
 from muniment.profiles.service import UserService
 
@@ -24,7 +23,7 @@ async def _make_service(
     session: Session,
     identity: Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))],
 ) -> UserService:
-    return UserService(UserRepository(session), KnownNames(identity))
+    return UserService(session, KnownNames(identity))
 
 
 Users = Annotated[UserService, Depends(_make_service)]

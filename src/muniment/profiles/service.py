@@ -6,7 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.audit.acts import Act, Action, Target
+from muniment.audit.trail import record
 from muniment.identity.known import KnownNames
 from muniment.identity.principal import Principal
 from muniment.kit.etag import IfMatch
@@ -28,8 +31,9 @@ MAX_PREFERENCES: Final = 64
 class UserService:
     """What callers do with their own profile, and administrators with users."""
 
-    def __init__(self, users: UserRepository, known: KnownNames) -> None:
-        self._users = users
+    def __init__(self, session: AsyncSession, known: KnownNames) -> None:
+        self._session = session
+        self._users = UserRepository(session)
         self._known = known
 
     async def update_profile(
@@ -57,6 +61,7 @@ class UserService:
         user_id = await self._users.add(principal.tenant_id, body.issuer, body.subject)
         if user_id is None:
             raise UserExistsError
+        await self._record(principal, Action.USER_PROVISIONED, user_id)
         return await self.read(user_id)
 
     async def read(self, user_id: UUID) -> User:
@@ -75,6 +80,9 @@ class UserService:
             _ensure_other(principal, user_id)
             await self._users.write_status(user_id, change.status)
             await self._users.revise(user_id)
+            is_out = change.status == "disabled"
+            action = Action.USER_DISABLED if is_out else Action.USER_ENABLED
+            await self._record(principal, action, user_id)
         return await self.read(user_id)
 
     async def erase(self, principal: Principal, user_id: UUID, expected: IfMatch) -> None:
@@ -83,6 +91,11 @@ class UserService:
         await self._get_for_update(user_id, expected)
         if not await self._users.erase(user_id):
             raise UserNotFoundError
+        await self._record(principal, Action.USER_ERASED, user_id)
+
+    async def _record(self, principal: Principal, action: Action, user_id: UUID) -> None:
+        act = Act(action, principal.actor, Target("user", user_id))
+        await record(self._session, act)
 
     async def _get_for_update(self, user_id: UUID, expected: IfMatch) -> User:
         """Give a user as the caller saw them, locked, so that no change is lost."""

@@ -6,6 +6,8 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from yarl import URL
 
+from muniment.audit.acts import Act, Action, Details, Target
+from muniment.audit.trail import record
 from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.egress.client import EgressClient
@@ -80,6 +82,7 @@ class SourceService:
         write_rights(source, principal)
         if is_new:
             await self._repository.add(source)
+            await self._record(principal, Action.SOURCE_ADDED, source)
         else:
             source.revision += 1
         return await self._fetch(source)
@@ -128,6 +131,7 @@ class SourceService:
         expected.check(source_etag(source))
         await self._repository.remove(source)
         await forget_answers_about(self._session, principal.tenant_id, source_id)
+        await self._record(principal, Action.SOURCE_REMOVED, source)
 
     async def _describe(self, source: Source, principal: Principal, wanted: SourceCreate) -> None:
         """Give the document what was said of it; the first fetch does where there is none yet."""
@@ -150,6 +154,11 @@ class SourceService:
             source.rule = stored_rule(wanted.access)
         if wanted.metadata is not None:
             source.meta = wanted.metadata
+
+    async def _record(self, principal: Principal, action: Action, source: Source) -> None:
+        details = Details(collection_id=source.collection_id)
+        target = Target("source", source.id)
+        await record(self._session, Act(action, principal.actor, target, details))
 
     async def _hold(self, principal: Principal, source_id: UUID) -> Source:
         source = await self._repository.find(principal, source_id, for_update=True)

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from muniment.audit.acts import Act, Action, Details, Target
+from muniment.audit.trail import record
 from muniment.identity.principal import Principal
 from muniment.kit.errors import FieldProblem
 from muniment.library.access_rules import AccessRule, Condition, conditions_to_json
@@ -39,15 +43,23 @@ def apply_rule(document: Document, rule: AccessRule | None) -> None:
     document.condition_attributes = sorted(conditions or ())
 
 
-def replace_rule(document: Document, rule: AccessRule | None) -> list[NewJob]:
+async def replace_rule(
+    session: AsyncSession, principal: Principal, document: Document, rule: AccessRule | None
+) -> list[NewJob]:
     """Give a document that is held for update another rule; give the jobs that have to follow.
 
     The words of a document count for everybody with a grant as long as it has no rule
-    (index/word_counts.py).
+    (index/word_counts.py). Every change of a rule passes here and is written down here, by what
+    it leads to alone: whom a rule names is not for everybody who may read the audit.
     """
-    was_open = document.rule is None
+    before = document.rule
     apply_rule(document, rule)
-    if was_open == (rule is None):
+    if document.rule == before:
+        return []
+    details = Details(collection_id=document.collection_id, is_restricted=rule is not None)
+    target = Target("document", document.id)
+    await record(session, Act(Action.RULE_CHANGED, principal.actor, target, details))
+    if (before is None) == (rule is None):
         return []
     return [word_recount(document.tenant_id, document.id)]
 

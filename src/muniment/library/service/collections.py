@@ -4,6 +4,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.audit.acts import Act, Action, Target
+from muniment.audit.trail import record
 from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.etag import IfMatch, make_etag
@@ -67,6 +69,8 @@ class CollectionService:
         view = await self._hold_owned(principal, collection_id, expected)
         await self._repository.remove_with_documents(view.collection)
         await forget_answers_about(self._session, principal.tenant_id, collection_id)
+        target = Target("collection", collection_id)
+        await record(self._session, Act(Action.COLLECTION_DELETED, principal.actor, target))
 
     async def _hold_owned(
         self, principal: Principal, collection_id: UUID, expected: IfMatch

@@ -6,6 +6,8 @@ from uuid import UUID
 from pydantic import JsonValue, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.audit.acts import Act, Action, Details, Target
+from muniment.audit.trail import record
 from muniment.identity.idempotency import forget_answers_about
 from muniment.identity.principal import Principal
 from muniment.kit.clock import Clock
@@ -119,6 +121,10 @@ class DocumentService:
         await jobs.enqueue(self._session, [document_purge(principal.tenant_id, document_id)])
         await UsageRepository(self._session, principal.tenant_id).take_out(document_id)
         await forget_answers_about(self._session, principal.tenant_id, document_id)
+        details = Details(collection_id=view.document.collection_id)
+        target = Target("document", document_id)
+        act = Act(Action.DOCUMENT_DELETED, principal.actor, target, details)
+        await record(self._session, act)
 
     async def retry(self, principal: Principal, document_id: UUID) -> DocumentView:
         """Queue a document that failed once more. Raises NotFailedError."""
@@ -153,7 +159,7 @@ class DocumentService:
         if rule is not None:
             require_usable(rule, self._attributes, "/rule")
         await require_not_locked_out(self._repository, principal, view.document, rule)
-        following = replace_rule(view.document, rule)
+        following = await replace_rule(self._session, principal, view.document, rule)
         await self._keep_change(view.document)
         await jobs.enqueue(self._session, following)
         return view
@@ -175,7 +181,7 @@ class DocumentService:
             document.meta = metadata
         if rule is not None and stored_rule(rule) != document.rule:
             await require_not_locked_out(self._repository, principal, document, rule)
-            following = replace_rule(document, rule)
+            following = await replace_rule(self._session, principal, document, rule)
         await self._keep_change(document)
         await jobs.enqueue(self._session, following)
         return document

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.audit.acts import Act, Action, Details, Target, principal_in_trail
+from muniment.audit.trail import record
 from muniment.identity.known import KnownNames
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal, ensure
@@ -57,6 +59,7 @@ class GrantService:
         grant = await self._repository.put_grant(
             collection_id, collection.tenant_id, grantee.name, wanted.role
         )
+        await self._record(principal, Action.GRANT_GIVEN, grant)
         return grant, not held
 
     async def take_away(self, principal: Principal, collection_id: UUID, name: str) -> None:
@@ -67,6 +70,13 @@ class GrantService:
             raise GrantNotFoundError
         await self._require_other_owner(collection, grantee, held)
         await self._repository.remove_grants(held)
+        for grant in held:
+            await self._record(principal, Action.GRANT_TAKEN, grant)
+
+    async def _record(self, principal: Principal, action: Action, grant: CollectionGrant) -> None:
+        details = Details(principal=principal_in_trail(grant.principal), role=grant.role)
+        target = Target("collection", grant.collection_id)
+        await record(self._session, Act(action, principal.actor, target, details))
 
     def _require_known(self, grantee: Grantee) -> None:
         """Refuse what is likely a slip: it would let nobody in, without a word."""

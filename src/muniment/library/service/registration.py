@@ -215,7 +215,7 @@ class _Registrar:
             document.meta = upload.metadata
         if upload.access is not None and stored_rule(upload.access) != document.rule:
             await require_not_locked_out(self._repository, self._principal, document, upload.access)
-            return replace_rule(document, upload.access)
+            return await replace_rule(self._session, self._principal, document, upload.access)
         return []
 
     async def _add_version(self, document: Document, upload: NewUpload) -> NewJob:

@@ -1,0 +1,52 @@
+"""Where a request came from, for what is written down about it far below the web framework."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from starlette.types import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The name of a request and the address that it came from, as far as there is one."""
+
+    request_id: str | None = None
+    address: str | None = None
+    """In its one form; an IPv4 address that came in the form of the other is written as itself."""
+
+
+NOWHERE: Final = Origin()
+_PREFIX_V4, _PREFIX_V6 = 24, 64
+_origin: ContextVar[Origin] = ContextVar("muniment_origin", default=NOWHERE)
+
+
+def bind_origin(scope: Scope, request_id: str) -> None:
+    """Keep where a request came from as long as its task runs.
+
+    Behind a trusted proxy the server has put the caller's own address there.
+    """
+    client = scope.get("client")
+    _origin.set(Origin(request_id, _plain_address(client[0]) if client else None))
+
+
+def origin() -> Origin:
+    """Give the origin of the request that is being answered; nowhere, for what is none."""
+    return _origin.get()
+
+
+def network_of(address: str) -> str:
+    """Give the network that an address is counted with: whoever has one there has all of it."""
+    prefix = _PREFIX_V6 if ":" in address else _PREFIX_V4
+    return str(ip_network(f"{address}/{prefix}", strict=False))
+
+
+def _plain_address(text: str) -> str | None:
+    """Write an address in its one form, None for what is no address, such as a socket's path."""
+    try:
+        parsed = ip_address(text)
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed).partition("%")[0]
