@@ -10,7 +10,7 @@ JOBS ?= 2
 # What decides who may see what, and whether a quote is true: every line and every branch is tested.
 WHOLE := src/muniment/identity/*,src/muniment/*/policy.py,src/muniment/answers/citations.py,src/muniment/answers/repository.py,src/muniment/answers/service.py
 
-.PHONY: setup demo test cover trial check fix serve bench lock help
+.PHONY: setup demo test cover trial check fix serve keycloak bench lock help
 .DEFAULT_GOAL := help
 
 setup: $(VENV)/.installed ## make .venv and install everything, hash-checked
@@ -54,6 +54,9 @@ fix: setup ## put right what tools can put right, and write the references anew
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
 	$(BIN)/python -m muniment.app.reference
+
+keycloak: setup ## a real Keycloak to play with, in memory until Ctrl-C (docs/guides/keycloak.md; KEYCLOAK_PORT=8080)
+	@$(BIN)/python -m tests.support.keycloak
 
 serve: setup ## start everything on http://127.0.0.1:8000
 	$(BIN)/muniment up

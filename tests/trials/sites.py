@@ -143,10 +143,13 @@ async def local_site(
 
 
 @asynccontextmanager
-async def fleet_site(folder: Path, *, pooled: bool) -> AsyncIterator[Site]:
+async def fleet_site(
+    folder: Path, *, pooled: bool, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Site]:
     """Start servers and workers apart from each other, and the PostgreSQL that they share."""
     ports = [free_port(), free_port()]
     site = FleetSite(folder / "product", ports)
+    site.environment |= settings or {}
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(EmbeddedPostgres(folder / "pg", loopback=True))
         direct = await _prepare_server(urls.superuser.get_secret_value())
