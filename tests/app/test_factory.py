@@ -121,7 +121,7 @@ class TestLifespan:
         app = create_demo_app(lifespan=lifespan)
         async with lifespan(app) as state:
             inner = httpx2.ASGITransport(app=_with_state(app, state))
-            async with httpx2.AsyncClient(transport=inner, base_url="http://test") as client:
+            async with httpx2.AsyncClient(transport=inner, base_url="http://127.0.0.1") as client:
                 response = await client.get("/api/v1/trouble/state")
         assert response.json() == {"word": "muniment"}
 

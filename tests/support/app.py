@@ -25,6 +25,8 @@ from tests.support.callers import CallerSpec, Claims, bearer, mint
 from tests.support.database import SETTINGS, TestDatabase
 
 BASE_URL = "http://127.0.0.1"
+UNLIMITED = {"rate_limits": {"per_principal": 0, "per_key": 0, "per_address": 0}}
+"""What a test needs that is not about limits, because it asks faster than people do."""
 
 
 class ClientMaker(Protocol):
@@ -67,7 +69,8 @@ async def running_app(
                 "idempotency": IdempotencyStore(database.serving),
             }
 
-    app = create_app(Settings(), lifespan=lifespan, routers=[users, *routers])
+    settings = Settings.model_validate({"server": UNLIMITED})
+    app = create_app(settings, lifespan=lifespan, routers=[users, *routers])
     async with served(app) as asgi:
         yield asgi
 

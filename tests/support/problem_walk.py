@@ -46,7 +46,7 @@ def walk_routes(app: FastAPI) -> Iterator[WalkedRoute]:
 async def client_of(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """Open a client that talks to an application in this process."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 
 

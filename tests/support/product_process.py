@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import sys
@@ -15,6 +16,14 @@ import psutil
 
 _GREETING = re.compile(r"Muniment answers at (http://127\.0\.0\.1:\d+)")
 _COMMAND = Path(sys.executable).with_name("muniment")
+_LIMITS = json.dumps(
+    {
+        f"{kind}{what}": 1_000_000
+        for kind in ("per_principal", "per_key", "per_address")
+        for what in ("", "_burst")
+    }
+)
+"""Of requests: counted as ever, and out of the way of whoever asks faster than people do."""
 _START_S = 60.0
 _STOP_S = 30.0
 _POLL_S = 0.02
@@ -114,7 +123,7 @@ class ProductProcess:
     def surroundings(self) -> dict[str, str]:
         """Give the variables of its processes: those of this one, without other settings."""
         own = {name: text for name, text in os.environ.items() if not name.startswith("MUNIMENT_")}
-        return own | dict(self.environment)
+        return own | {"MUNIMENT_SERVER__RATE_LIMITS": _LIMITS} | dict(self.environment)
 
     @property
     def _postmaster_file(self) -> Path:

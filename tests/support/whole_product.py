@@ -14,7 +14,7 @@ from muniment.app.server import make_app
 from muniment.app.settings import Settings
 from muniment.index.settings import VectorSettings
 from muniment.index.spaces import ensure_space
-from tests.support.app import make_client, served
+from tests.support.app import UNLIMITED, make_client, served
 from tests.support.callers import CallerSpec
 from tests.support.database import TestDatabase
 
@@ -43,7 +43,8 @@ async def whole_product(
     database: TestDatabase, folder: Path, **overrides: object
 ) -> AsyncIterator[WholeProduct]:
     """Open the product with every router; afterwards the database is empty again."""
-    given = {"data_dir": folder, "embedding": {"space": "hashing"}, **overrides}
+    usual = {"embedding": {"space": "hashing"}, "server": UNLIMITED}
+    given = {"data_dir": folder, **usual, **overrides}
     settings = Settings.model_validate(given)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.clean)

@@ -9,9 +9,12 @@ from starlette.middleware import Middleware
 
 import muniment
 from muniment.app.docs_page.router import create_docs_router
+from muniment.app.gate import Gate, HostNames
 from muniment.app.openapi import API_PREFIX, DESCRIPTION, TAGS, DocumentedApi, operation_id
 from muniment.app.operations import Readiness, create_operations_router
+from muniment.app.server_settings import ServerSettings
 from muniment.app.settings import Settings
+from muniment.identity.caller_limits import CallerLimits
 from muniment.identity.dependencies import authenticated
 from muniment.kit.http_metrics import HttpMetrics
 from muniment.kit.middleware import (
@@ -24,6 +27,7 @@ from muniment.kit.middleware import (
 )
 from muniment.kit.parameters import refuse_unknown_parameters
 from muniment.kit.problems import Caller, add_problem_rendering
+from muniment.kit.rate_limits import RateLimiter
 from muniment.kit.route_templates import RouteTemplates
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]
@@ -85,6 +89,20 @@ def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middlew
             ObservationMiddleware, metrics=HttpMetrics(registry), templates=RouteTemplates()
         ),
         Middleware(SecurityHeadersMiddleware, headers=API_SECURITY_HEADERS),
+        _gate(settings.server),
         Middleware(ErrorBoundaryMiddleware),
         Middleware(BodyLimitMiddleware, max_bytes=settings.server.max_json_bytes),
     ]
+
+
+def _gate(settings: ServerSettings) -> Middleware:
+    limits = settings.rate_limits
+    return Middleware(
+        Gate,
+        hosts=HostNames(settings),
+        callers=CallerLimits(
+            RateLimiter(limits.per_principal, limits.per_principal_burst),
+            RateLimiter(limits.per_key, limits.per_key_burst),
+        ),
+        per_address=RateLimiter(limits.per_address, limits.per_address_burst),
+    )

@@ -15,6 +15,7 @@ from muniment.kit.errors import (
     MalformedRequestError,
     MunimentError,
     UnavailableError,
+    UnknownHostError,
     UnsupportedMediaTypeError,
 )
 from muniment.kit.parameters import UnknownParameterError
@@ -106,7 +107,9 @@ def _document_errors(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "application/json" in responses.get("422", {}).get("content", {}):
         del responses["422"]
-    errors: list[type[MunimentError]] = [InternalError, UnavailableError, UnknownParameterError]
+    errors: list[type[MunimentError]] = [
+        *(InternalError, UnavailableError, UnknownParameterError, UnknownHostError)
+    ]
     if operation.get("parameters") or "requestBody" in operation:
         errors.append(InvalidInputError)
     if "requestBody" in operation:

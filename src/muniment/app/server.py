@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,12 +17,15 @@ from typing_extensions import override
 from muniment.app.container import Serving, Shared
 from muniment.app.factory import create_app
 from muniment.app.readiness import readiness_of
+from muniment.app.request_heads import BoundedHeads
 from muniment.app.routes import ROOT_ROUTERS, ROUTERS
 from muniment.app.settings import Settings
 from muniment.app.streams import EventStreams
 from muniment.kit.errors import ConfigurationError
 from muniment.kit.hit_metrics import HitMetrics
 from muniment.postgres.fixed import statement_figures
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 _BACKLOG = 2048
 _GRACE_S = 5
@@ -78,7 +83,7 @@ async def serve(
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     sign_in = serving.sign_in
     streams = EventStreams(make_app(serving), sign_in.revocations, serving.shared.clock)
-    server = _Server(_config(settings, streams), lambda: ready(address))
+    server = _Server(server_config(settings, streams), lambda: ready(address))
     async with asyncio.TaskGroup() as group:
         ending = group.create_task(_end_on(stop, server, streams))
         group.create_task(_warm_up(serving.shared))
@@ -113,12 +118,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
-    proxies = [str(network) for network in settings.server.trusted_proxies]
+def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """Say how requests are read, and whose word on where they come from is believed.
+
+    The address of a caller is the peer's. Behind a trusted proxy it is the last one in
+    X-Forwarded-For that is not such a proxy itself; what stands before it, anybody can write.
+    """
+    proxies = [str(network) for network in _as_peers_appear(settings.server.trusted_proxies)]
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -128,6 +138,15 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=_GRACE_S,
     )
+
+
+def _as_peers_appear(networks: Sequence[Network]) -> Iterator[Network]:
+    """Give networks as they look on a socket of each family: IPv6 ones hear IPv4 as well."""
+    for network in networks:
+        yield network
+        if isinstance(network, IPv4Network):
+            mapped = f"::ffff:{network.network_address}/{96 + network.prefixlen}"
+            yield IPv6Network(mapped)
 
 
 @contextlib.contextmanager

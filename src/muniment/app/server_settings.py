@@ -1,10 +1,54 @@
 """Settings of the HTTP server."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 _MEBIBYTE = 1024 * 1024
+
+
+def _not_everybody(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if network.prefixlen == 0:
+        raise ValueError("name the proxies: whoever may be one can write any address")
+    return network
+
+
+HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,253}$", to_lower=True)]
+Rate = Annotated[float, Field(ge=0, le=1_000_000)]
+Burst = Annotated[int, Field(ge=1, le=1_000_000)]
+ProxyNetwork = Annotated[IPv4Network | IPv6Network, AfterValidator(_not_everybody)]
+
+
+class RateLimits(BaseModel):
+    """How many requests each process answers in a second; beyond that they are answered 429."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_principal: Rate = Field(
+        default=50,
+        description="Requests a second of each signed-in caller, with all their tokens, sessions"
+        " and keys together; 0 is no limit.",
+    )
+    per_principal_burst: Burst = Field(
+        default=200, description="As many at once, after a while without any."
+    )
+    per_key: Rate = Field(
+        default=25,
+        description="Requests a second with each API key; the other requests of its owner go on"
+        " when it is used up. 0 is no limit.",
+    )
+    per_key_burst: Burst = Field(
+        default=100, description="As many at once, after a while without any."
+    )
+    per_address: Rate = Field(
+        default=20,
+        description="Requests a second from each address (IPv6: each /64 network) without a"
+        " credential or with a bad one; good ones from there go on. 0 is no limit.",
+    )
+    per_address_burst: Burst = Field(
+        default=200, description="As many at once, after a while without any."
+    )
 
 
 class ServerSettings(BaseModel):
@@ -23,7 +67,12 @@ class ServerSettings(BaseModel):
         description="Address under which people reach the server, without a path: redirects, "
         "links and the audience of /mcp are made from it. Not set: host and port.",
     )
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description="Further names or addresses, without a port, that requests may give as `Host`."
+        " That of public_url, the address to listen on and those of the loopback always may.",
+    )
+    trusted_proxies: tuple[ProxyNetwork, ...] = Field(
         default=(),
         description="Networks whose X-Forwarded-* headers are believed.",
     )
@@ -31,6 +80,8 @@ class ServerSettings(BaseModel):
     max_json_bytes: int = Field(
         default=_MEBIBYTE, ge=1024, description="Largest JSON body; uploads have their own limit."
     )
+
+    rate_limits: RateLimits = RateLimits()
 
     @property
     def base_url(self) -> str:

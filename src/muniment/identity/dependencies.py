@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
 from muniment.identity.authentication import Authenticator, Caller
+from muniment.identity.caller_limits import CALLER_LIMITS_KEY, CallerLimits
 from muniment.identity.errors import InvalidTokenError
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal, ensure
@@ -52,6 +53,9 @@ class BearerAuthentication(SecurityBase):
         authenticator = await _read_authenticator(connection)
         caller = await authenticator.authenticate(_sole_authorization(connection))
         connection.scope[CALLER_KEY] = caller
+        limits = connection.scope.get(CALLER_LIMITS_KEY)
+        if isinstance(limits, CallerLimits):
+            limits.admit(caller)
         return caller
 
 

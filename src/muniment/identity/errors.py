@@ -8,6 +8,7 @@ from muniment.kit.errors import (
     ForbiddenError,
     InvalidInputError,
     MunimentError,
+    RateLimitedError,
     UnavailableError,
 )
 
@@ -150,6 +151,7 @@ SIGN_IN_ERRORS = (
     InvalidTokenError,
     TenantRequiredError,
     ProviderUnavailableError,
+    RateLimitedError,
 )
 """What every route may answer before it knows its caller."""
 

@@ -120,6 +120,20 @@ class MalformedRequestError(MunimentError):
     title = "The request cannot be read"
 
 
+class UnknownHostError(MunimentError):
+    """The server is not reached under this name, so another site may have sent the request."""
+
+    code = "unknown_host"
+    status = 400
+    title = "Not known under this name"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server does not answer under the host that the request names.",
+            hint="The setting server.allowed_hosts adds names.",
+        )
+
+
 class MethodNotAllowedError(MunimentError):
     """The path exists, but not with this verb (RFC 9110, 15.5.6)."""
 
@@ -136,12 +150,49 @@ class ContentTooLargeError(MunimentError):
     title = "The body is too large"
 
 
+class TargetTooLongError(MunimentError):
+    """The path and query of the request are longer than any address here (RFC 9110, 15.5.15)."""
+
+    code = "target_too_long"
+    status = 414
+    title = "The address is too long"
+
+    def __init__(self) -> None:
+        super().__init__("The address of the request is longer than any that is known here.")
+
+
 class UnsupportedMediaTypeError(MunimentError):
     """The body is of a kind that this route does not read (RFC 9110, 15.5.16)."""
 
     code = "unsupported_media_type"
     status = 415
     title = "This kind of body is not read here"
+
+
+class RateLimitedError(MunimentError):
+    """Too many requests in a short time from this caller, or from this address."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            "There were too many requests in a short time.",
+            hint="Send it again after the seconds of Retry-After.",
+            headers={"Retry-After": str(retry_after_s)},
+        )
+
+
+class HeadTooLargeError(MunimentError):
+    """The headers of the request are larger than the server reads (RFC 6585, 5)."""
+
+    code = "head_too_large"
+    status = 431
+    title = "The headers are too large"
+
+    def __init__(self) -> None:
+        super().__init__("The headers of the request are larger than what is read here.")
 
 
 class RefusedRequestError(MunimentError):

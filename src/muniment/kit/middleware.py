@@ -1,7 +1,8 @@
 """What happens around every request, as plain ASGI: cheap, and safe for streams.
 
 The order from the outside in: request id, observation (log line and metrics), security headers,
-body limit, and last the boundary that turns whatever was raised into a problem document.
+the gate (`app/gate.py`), the boundary that turns whatever was raised into a problem document, and
+last the body limit.
 """
 
 import re
