@@ -78,6 +78,7 @@ async def add_sources(place: Place, number: int) -> None:
 
 numbers = count(1)
 BUILDERS: Mapping[str, Callable[[Place, int], Awaitable[None]]] = {
+    "/api/v1/audit": add_grants,
     "/api/v1/users": add_users,
     "/api/v1/collections": add_collections,
     "/api/v1/collections/{collection_id}/grants": add_grants,

@@ -82,6 +82,7 @@ GET    /api/v1/sources/{source_id}               200 200 404 404 404 404 403 403
 PATCH  /api/v1/sources/{source_id}               200 200 404 404 404 404 403 403 401 401  source
 DELETE /api/v1/sources/{source_id}               204 204 404 404 404 404 403 403 401 401  -
 POST   /api/v1/sources/{source_id}/fetch         202 202 404 404 404 404 403 403 401 401  source
+GET    /api/v1/audit                             403 403 403 403 403 200 200 403 401 401  -
 POST   /auth/backchannel-logout (a bad token)    400 400 400 400 400 400 400 400 400 400  -
 GET    /healthz                                  200 200 200 200 200 200 200 200 200 200  -
 GET    /readyz                                   200 200 200 200 200 200 200 200 200 200  -

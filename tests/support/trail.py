@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -24,7 +25,7 @@ class Entry:
     object_id: UUID | None
     details: dict[str, JsonValue]
     request_id: str | None
-    address: str | None
+    address: IPv4Address | IPv6Address | None
     count: int
 
 

@@ -5,12 +5,13 @@ from fastapi import APIRouter
 from muniment.answers.router import router as answers
 from muniment.index.router import router as chunks
 from muniment.library.router.library import router as library
+from muniment.oversight.router import router as oversight
 from muniment.profiles.router import router as profiles
 from muniment.retrieval.router import router as search
 from muniment.revocation.router import router as revocation
 from muniment.sources.router import router as sources
 
-ROUTERS: tuple[APIRouter, ...] = (profiles, search, answers, library, chunks, sources)
+ROUTERS: tuple[APIRouter, ...] = (profiles, search, answers, library, chunks, sources, oversight)
 
 ROOT_ROUTERS: tuple[APIRouter, ...] = (revocation,)
 """Routers at the root, outside the API."""

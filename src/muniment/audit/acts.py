@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from muniment.kit.origin import network_of
 
@@ -82,19 +82,16 @@ class Details(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    principal: str | None = Field(
-        default=None,
-        description="Whom a grant is for. Of a user who never signed in, the subject is hashed.",
-    )
-    role: str | None = Field(default=None, description="The role that a grant gives or gave.")
-    collection_id: UUID | None = Field(default=None, description="Where the object is.")
-    is_restricted: bool | None = Field(
-        default=None, description="Whether the document has an access rule from then on."
-    )
-    reason: str | None = Field(default=None, description="The code of why something was refused.")
-    route: str | None = Field(
-        default=None, description="Verb and template of the route that was asked first."
-    )
+    principal: str | None = None
+    """Whom a grant is for, as `principal_in_trail` writes it."""
+    role: str | None = None
+    collection_id: UUID | None = None
+    is_restricted: bool | None = None
+    """Whether the document has an access rule from then on."""
+    reason: str | None = None
+    """The code of why something was refused."""
+    route: str | None = None
+    """Verb and template of the route, never the path itself."""
 
 
 NO_DETAILS: Final = Details()

@@ -1,6 +1,7 @@
 """The trail: one table that is only added to."""
 
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -55,7 +56,7 @@ class AuditEntry(Base):
     object_id: Mapped[UUID | None]
     details: Mapped[dict[str, JsonValue]] = mapped_column(JSONB, server_default=text("'{}'"))
     request_id: Mapped[str | None]
-    address: Mapped[str | None] = mapped_column(INET)
+    address: Mapped[IPv4Address | IPv6Address | None] = mapped_column(INET)
     count: Mapped[int] = mapped_column(Integer, server_default="1")
     fold: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What makes repeated notes one entry; None for an entry that stands alone."""

@@ -1,18 +1,41 @@
 """The trail in the database: entries are added, read and, when they are old, removed."""
 
-from datetime import timedelta
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
 
-from sqlalchemy import delete, func, insert
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.audit.acts import Act
+from muniment.audit.acts import Act, Action, name_of
 from muniment.audit.models import AuditEntry
 from muniment.kit.origin import Origin
+from muniment.kit.pagination import InvalidCursorError, KeyValue, Ordering, PageRequest
 from muniment.postgres.unit_of_work import Transactions
+
+NEWEST_FIRST: Final = Ordering("audit.newest", (datetime, str))
+"""By moment and number; a cursor holds the number as text, since it may grow beyond 31 bits."""
+_LARGEST_ID: Final = 2**63 - 1
+_NUMBER: Final = re.compile("[0-9]{1,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCriteria:
+    """Which entries are wanted: of one tenant, or of none."""
+
+    tenant_id: int | None
+    action: Action | None = None
+    actor: str | None = None
+    """Id of an account, name in the trail, or issuer and subject in clear."""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class AuditRepository:
-    """Adds entries within a transaction of somebody else's."""
+    """Adds and reads entries within a transaction of somebody else's."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -36,6 +59,48 @@ class AuditRepository:
         # a revision by what is not flushed yet.
         with self._session.no_autoflush:
             await self._session.execute(entry)
+
+    async def list_page(self, wanted: EntryCriteria, paging: PageRequest) -> Sequence[AuditEntry]:
+        """Read the entries of a page, and one more that tells whether another page follows.
+
+        The walls show those of the transaction's tenant alone; to name it here serves the index.
+        """
+        moment = AuditEntry.created_at
+        statement = select(AuditEntry).where(
+            AuditEntry.tenant_id.is_(None)
+            if wanted.tenant_id is None
+            else AuditEntry.tenant_id == wanted.tenant_id
+        )
+        if wanted.action is not None:
+            statement = statement.where(AuditEntry.action == wanted.action.value)
+        if wanted.actor is not None:
+            statement = statement.where(_is_of(wanted.actor))
+        if wanted.since is not None:
+            statement = statement.where(moment >= wanted.since)
+        if wanted.until is not None:
+            statement = statement.where(moment < wanted.until)
+        after = paging.after(NEWEST_FIRST)
+        if after is not None:
+            statement = statement.where(tuple_(moment, AuditEntry.id) < _place(after))
+        ordered = statement.order_by(moment.desc(), AuditEntry.id.desc())
+        return (await self._session.scalars(ordered.limit(paging.fetch_limit))).all()
+
+
+def _is_of(actor: str) -> ColumnElement[bool]:
+    try:
+        return AuditEntry.actor_id == UUID(actor)
+    except ValueError:
+        issuer, _, subject = actor.partition("|")
+        return or_(AuditEntry.actor == actor, AuditEntry.actor == name_of(issuer, subject))
+
+
+def _place(key: tuple[KeyValue, ...]) -> tuple[KeyValue, int]:
+    """Read the key of a cursor. Raises InvalidCursorError for a number that no entry has."""
+    moment, number = key
+    text = str(number)
+    if not _NUMBER.fullmatch(text) or int(text) > _LARGEST_ID:
+        raise InvalidCursorError
+    return moment, int(text)
 
 
 async def purge_audit(transactions: Transactions, kept_for: timedelta) -> int:

@@ -109,6 +109,11 @@ COMMANDS = (
         "Say why somebody may or may not read a document; for owners and auditors.",
     ),
     Command(
+        "audit",
+        "muniment.cli.auditing:audit",
+        "List who did what and what was refused to whom, newest first.",
+    ),
+    Command(
         "token",
         "muniment.cli.tokens:token",
         "Print a token of the built-in issuer (local mode only).",

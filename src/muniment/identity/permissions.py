@@ -25,8 +25,9 @@ class Permission(StrEnum):
     AUDIT_READ = (
         "audit:read",
         (
-            "Ask why any user may read a document or not, without its name or text, and see how"
-            " much access rules kept from a search. This version keeps no record of who did what."
+            "Read who did what in the tenant and what was refused to whom, ask why any user may"
+            " read a document or not, without its name or text, and see how much access rules kept"
+            " from a search."
         ),
     )
     COLLECTIONS_CREATE = "collections:create", "Make collections; their maker owns them."

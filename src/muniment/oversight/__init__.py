@@ -1,0 +1,1 @@
+"""Reading the audit: who may, and what of it they are shown."""
