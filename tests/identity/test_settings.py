@@ -5,7 +5,12 @@ import pytest
 from pydantic import ValidationError
 
 from muniment.identity.permissions import DEFAULT_ROLES, Permission
-from muniment.identity.settings import IdentitySettings, IssuerSettings, WebSignInSettings
+from muniment.identity.settings import (
+    ApiKeySettings,
+    IdentitySettings,
+    IssuerSettings,
+    WebSignInSettings,
+)
 from tests.support.fake_idp import AUDIENCE, ISSUER, changed
 
 MINIMAL: Mapping[str, object] = {
@@ -100,6 +105,10 @@ class TestIdentitySettings:
                 "add the client there",
             ),
             ({"token_cache_size": -1}, "token_cache_size"),
+            ({"api_keys": {"max_lifetime": "P30D"}}, "default_lifetime is longer"),
+            ({"api_keys": {"max_lifetime": "P366D"}}, "days=365"),
+            ({"api_keys": {"default_lifetime": 0}}, "minutes=1|seconds=60"),
+            ({"api_keys": {"max_per_user": -1}}, "max_per_user"),
         ],
     )
     def test_refuse_with_a_sentence_that_says_what_to_do(
@@ -173,9 +182,11 @@ class TestIssuerSettings:
 
 
 class TestEverySetting:
-    @pytest.mark.parametrize("model", [IdentitySettings, IssuerSettings, WebSignInSettings])
+    @pytest.mark.parametrize(
+        "model", [ApiKeySettings, IdentitySettings, IssuerSettings, WebSignInSettings]
+    )
     def test_is_described_and_frozen(
-        self, model: type[IdentitySettings | IssuerSettings | WebSignInSettings]
+        self, model: type[ApiKeySettings | IdentitySettings | IssuerSettings | WebSignInSettings]
     ) -> None:
         assert model.model_config["frozen"] is True
         assert all(field.description for field in model.model_fields.values())

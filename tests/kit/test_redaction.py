@@ -12,6 +12,8 @@ from tests.support.growth import grows_in_proportion
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 
+KEY = "mun_" + "a1B2c3D" * 7
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -39,6 +41,10 @@ class TestRedactText:
             ('{"password": "a\\"b", "n": 1}', f'{{"password": {REDACTED}, "n": 1}}'),
             ("{'refresh_token': 'abc'}", f"{{'refresh_token': {REDACTED}}}"),
             (f"session_{JWT}", f"session_{REDACTED}"),
+            (f"got {KEY}!", f"got {REDACTED}!"),
+            (f"/search?q={KEY[:20]}", f"/search?q={REDACTED}"),
+            (f"%20{KEY}", f"%20{REDACTED}"),
+            (f"{KEY[:12]}… is the import's", f"{KEY[:12]}… is the import's"),
             ("basic dXNlcjpwYXNz", f"basic {REDACTED}"),
             ("max_tokens=5 tokens='many'", "max_tokens=5 tokens='many'"),
             ('{"tokens": "many", "encode": "x"}', '{"tokens": "many", "encode": "x"}'),

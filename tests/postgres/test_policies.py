@@ -82,6 +82,17 @@ class TestReading:
         ):
             assert await tenants_seen(town.database.serving, scope, "source") == seen
 
+    async def test_of_keys_is_for_their_owner_in_their_tenant(self, town: Town) -> None:
+        mine, theirs = (f"user:{one.account}" for one in (town.mine, town.theirs))
+        for scope, seen in (
+            (Scope(1, frozenset({mine})), [1]),
+            (Scope(1, frozenset({theirs, "role:admin", "everyone"})), []),
+            (Scope(2, frozenset({mine})), []),
+            (Scope(1), []),
+            (None, []),
+        ):
+            assert await tenants_seen(town.database.serving, scope, "api_key") == seen
+
     @pytest.mark.parametrize("table", ["document_version", "chunk"])
     async def test_of_a_text_asks_the_document_and_not_the_tenant_on_the_row(
         self, town: Town, table: str
@@ -103,7 +114,7 @@ class TestReading:
     ) -> None:
         assert await tenants_seen(town.database.worker, None, table) == [1, 2]
 
-    @pytest.mark.parametrize("table", ["account", "profile"])
+    @pytest.mark.parametrize("table", ["account", "profile", "account_rights", "api_key"])
     async def test_of_people_is_refused_to_the_worker(self, town: Town, table: str) -> None:
         with pytest.raises(DBAPIError, match="permission denied"):
             await tenants_seen(town.database.worker, Scope(1), table)
@@ -133,6 +144,16 @@ async def insert_their_profile(session: AsyncSession, town: Town) -> object:
     )
 
 
+async def insert_their_key(session: AsyncSession, town: Town) -> object:
+    return await session.execute(
+        text(
+            "insert into api_key (id, account_id, tenant_id, name, prefix, secret_hash, scope,"
+            " expires_at) values (:id, :id, 1, 'n', 'mun_', 'x', '{search:query}', 'infinity')"
+        ),
+        {"id": town.theirs.account},
+    )
+
+
 async def insert_their_version(session: AsyncSession, town: Town) -> object:
     return await session.execute(
         text(
@@ -158,6 +179,7 @@ class TestWriting:
             insert_into_their_collection,
             grant_their_collection,
             insert_their_profile,
+            insert_their_key,
             insert_their_version,
             statement("insert into pending_original values ('mine', 2)"),
             statement("update tenant_usage set tenant_id = 2"),
@@ -185,6 +207,9 @@ class TestWriting:
             "update job set state = 'queued'",
             "delete from job",
             "delete from account",
+            "delete from api_key",
+            "update api_key set scope = '{}'",
+            "update api_key set expires_at = 'infinity'",
             "create table mine (id int)",
             "alter table document disable row level security",
             "drop policy effective_principals on document",

@@ -26,6 +26,7 @@ SERVING_GRANTS = {
     "account": {"SELECT", "INSERT", "UPDATE"},
     "profile": {"SELECT", "INSERT", "UPDATE"},
     "account_rights": {"SELECT", "INSERT", "UPDATE"},
+    "api_key": {"SELECT", "INSERT"},
     "idempotency_key": CRUD,
     "collection": CRUD,
     "collection_grant": {"SELECT", "INSERT", "DELETE"},
@@ -137,6 +138,8 @@ class TestGrants:
                 )
             )
             assert set(found.scalars()) == {
+                "api_key.last_used_at",
+                "api_key.revoked_at",
                 "collection_grant.role",
                 "collection.updated_at",
                 *(f"audit_entry.{name}" for name in ADDED_OF_AN_ENTRY),
@@ -166,6 +169,7 @@ class TestGrants:
                     "muniment_count_documents",
                     "muniment_document_walls",
                     "muniment_erase_account",
+                    "muniment_key_sign_in",
                     "muniment_sign_in",
                 },
             ),

@@ -77,6 +77,14 @@ async def build_town(database: TestDatabase) -> Town:
             )
             await owner.execute(
                 text(
+                    "insert into api_key (id, account_id, tenant_id, name, prefix, secret_hash,"
+                    " scope, expires_at) values (:account, :account, :tenant, 'n', 'mun_',"
+                    " uuid_send(:account), '{search:query}', 'infinity')"
+                ),
+                values,
+            )
+            await owner.execute(
+                text(
                     "insert into idempotency_key (account_id, route, key, tenant_id, fingerprint,"
                     " locked_until) values (:account, 'r', 'k', :tenant, '', now())"
                 ),

@@ -40,9 +40,22 @@ def refuse_open_local_mode(settings: Settings) -> None:
 
 def refuse_tokens_of_ours(settings: Settings) -> None:
     """Refuse to hand out what no request could use. Raises ConfigurationError."""
+    _refuse_what_no_request_could_use(settings, "Tokens", "Get a token from the provider.")
+
+
+def refuse_keys_of_ours(settings: Settings) -> None:
+    """Refuse to make keys of local users where no request is let in by them.
+
+    Raises ConfigurationError.
+    """
+    hint = "Sign in with a browser as a user of the provider, and make the key there."
+    _refuse_what_no_request_could_use(settings, "API keys of users", hint)
+
+
+def _refuse_what_no_request_could_use(settings: Settings, what: str, hint: str) -> None:
     if not settings.is_local_mode:
         raise ConfigurationError(
-            "Tokens of the built-in issuer are good in local mode only, and an identity provider is"
-            " configured.",
-            hint="Get a token from the provider.",
+            f"{what} of the built-in issuer are good in local mode only, and an identity provider"
+            " is configured.",
+            hint=hint,
         )

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from muniment.api_keys.uses import KeyUses
+from muniment.api_keys.way_in import ApiKeys
 from muniment.app.issuers import ConfiguredIssuers, configured_issuers
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
@@ -72,27 +75,17 @@ async def open_sign_in(
     issuers = configured_issuers(identity, clock)
     doorbell = Doorbell(urls.serving, CHANNEL)
     revocations = RevocationLog(reads, transactions, longest_token_life(identity), doorbell.rung)
+    key_uses = KeyUses(transactions, clock)
     accounts = AccountRepository(reads, transactions)
-    keep_rights = _rights_keeping(transactions, identity, clock)
-
-    def tokens_of(trusted: TrustedIssuers) -> BearerTokens:
-        return BearerTokens(
-            verifier=TokenVerifier(trusted, clock),
-            issuers=trusted,
-            cache=TokenCache(identity.token_cache_size, clock),
-            accounts=accounts,
-            settings=identity,
-            clock=clock,
-            on_verified=keep_rights,
-            revocations=revocations,
-        )
-
+    tokens_of = partial(_tokens, accounts, transactions, identity, clock, revocations)
     ours = TrustedIssuers([local.trusted()])
     trusted = ours if settings.is_local_mode else issuers.trusted
     tokens = tokens_of(trusted)
     try:
         yield SignIn(
-            authenticator=Authenticator(tokens),
+            authenticator=Authenticator(
+                tokens, keys=ApiKeys(reads, trusted, identity, clock, key_uses)
+            ),
             tokens=tokens,
             issuers=issuers,
             local_issuer=local,
@@ -102,7 +95,29 @@ async def open_sign_in(
             command_line=tokens_of(ours),
         )
     finally:
+        await key_uses.close()
         await issuers.client.close()
+
+
+def _tokens(
+    accounts: AccountRepository,
+    transactions: Transactions,
+    identity: IdentitySettings,
+    clock: Clock,
+    revocations: RevocationLog,
+    trusted: TrustedIssuers,
+) -> BearerTokens:
+    """Make the way in for tokens of some issuers."""
+    return BearerTokens(
+        verifier=TokenVerifier(trusted, clock),
+        issuers=trusted,
+        cache=TokenCache(identity.token_cache_size, clock),
+        accounts=accounts,
+        settings=identity,
+        clock=clock,
+        on_verified=_rights_keeping(transactions, identity, clock),
+        revocations=revocations,
+    )
 
 
 def _rights_keeping(

@@ -2,6 +2,7 @@
 
 from sqlalchemy import MetaData
 
+from muniment.api_keys import models as api_keys
 from muniment.audit import models as audit
 from muniment.identity import models as identity
 from muniment.index import models as index
@@ -12,7 +13,7 @@ from muniment.profiles import models as profiles
 from muniment.revocation import models as revocation
 from muniment.sources import models as sources
 
-MODULES = (audit, identity, revocation, profiles, library, sources, index, jobs)
+MODULES = (audit, identity, revocation, api_keys, profiles, library, sources, index, jobs)
 """The modules whose import registers the tables."""
 
 

@@ -45,6 +45,16 @@ grant select, insert, update on account_rights to {serving};
 create policy tenant on account_rights to {serving} using (tenant_id = {tenant})
     with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 
+-- API keys, of which hashes are kept: for their owner, who may not change what a key is. The read before
+-- a caller is known is one function that gives one key with its owner, by the hash.
+alter table api_key enable row level security;
+grant select, insert, update (last_used_at, revoked_at) on api_key to {serving};
+create policy of_owner on api_key to {serving}
+    using (tenant_id = {tenant} and 'user:' || account_id = any ({principals}))
+    with check (tenant_id = {tenant} and 'user:' || account_id = any ({principals})
+        and exists (select from account a where a.id = account_id));
+grant execute on function muniment_key_sign_in(bytea) to {serving};
+
 alter table idempotency_key enable row level security;
 grant select, insert, update, delete on idempotency_key to {serving};
 grant select, delete on idempotency_key to {worker};

@@ -114,6 +114,21 @@ COMMANDS = (
         "List who did what and what was refused to whom, newest first.",
     ),
     Command(
+        "keys create",
+        "muniment.cli.keys:create_key",
+        "Make an API key of the acting user and print it, this once (local mode only).",
+    ),
+    Command(
+        "keys list",
+        "muniment.cli.keys:list_keys",
+        "List the API keys of the acting user, newest first.",
+    ),
+    Command(
+        "keys revoke",
+        "muniment.cli.keys:revoke_key",
+        "Take an API key back: it stops at once, with whatever is open by it.",
+    ),
+    Command(
         "token",
         "muniment.cli.tokens:token",
         "Print a token of the built-in issuer (local mode only).",
@@ -124,6 +139,7 @@ _GROUPS = {
     "documents": "What is in the library.",
     "collections": "Sets of documents with their own access.",
     "sources": "Addresses that documents follow.",
+    "keys": "API keys of the acting user.",
 }
 
 

@@ -47,7 +47,7 @@ async def token(
             groups=group or [],
             attributes=read_attributes(attr or [], settings.identity.attributes),
             tenant=tenant,
-            lifetime=_duration(ttl),
+            lifetime=read_duration(ttl, "--ttl"),
         )
     )
 
@@ -68,8 +68,8 @@ def read_attributes(pairs: list[str], types: Mapping[str, str]) -> dict[str, Att
     return attributes
 
 
-def _duration(text: str) -> timedelta:
-    """Read a time such as 90s, 15m, 1h, 7d, a number of seconds, or ISO 8601."""
+def read_duration(text: str, option: str) -> timedelta:
+    """Read the time of an option: 90s, 15m, 1h, 7d, a number of seconds, or ISO 8601."""
     number, unit = text[:-1], text[-1:]
     try:
         if unit in _UNITS and number.isdecimal():
@@ -77,5 +77,5 @@ def _duration(text: str) -> timedelta:
         return _DURATION.validate_python(text)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"--ttl {text} is not a time.", hint="Write it as 90s, 15m, 1h, 7d or PT1H."
+            f"{option} {text} is not a time.", hint="Write it as 90s, 15m, 1h, 7d or PT1H."
         ) from error

@@ -48,6 +48,7 @@ class Permission(StrEnum):
         "grants:manage",
         "See every collection of the tenant and decide who has access to it, without its content.",
     )
+    KEYS_MANAGE = "keys:manage", "Make, list and revoke one's own API keys; never with a key."
     PROFILE_READ = "profile:read", "Read one's own profile; everybody who is signed in may."
     PROFILE_WRITE = "profile:write", "Change one's own profile."
     SEARCH_QUERY = "search:query", "Search the documents one may read."
@@ -62,6 +63,16 @@ class Permission(StrEnum):
 EVERYBODY: Final = frozenset({Permission.PROFILE_READ})
 """What a signed-in caller may do without any role."""
 
+NEVER_BY_KEY: Final = frozenset(
+    {
+        Permission.GRANTS_MANAGE,
+        Permission.KEYS_MANAGE,
+        Permission.SETTINGS_MANAGE,
+        Permission.USERS_MANAGE,
+    }
+)
+"""What no API key may do: whoever finds one must not gain more, or lock others out, with it."""
+
 DEFAULT_ROLES: Final[Mapping[str, frozenset[Permission]]] = MappingProxyType(
     {
         "member": frozenset(
@@ -72,6 +83,7 @@ DEFAULT_ROLES: Final[Mapping[str, frozenset[Permission]]] = MappingProxyType(
                 Permission.COLLECTIONS_WRITE,
                 Permission.DOCUMENTS_READ,
                 Permission.DOCUMENTS_WRITE,
+                Permission.KEYS_MANAGE,
                 Permission.PROFILE_WRITE,
                 Permission.SEARCH_QUERY,
             }

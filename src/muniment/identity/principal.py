@@ -35,6 +35,8 @@ class Principal:
     """The client (`azp`) that the token was issued to."""
     group_prefix: str = "/"
     """How far up membership in a group counts: the issuer may assert nothing above this path."""
+    verified_at: datetime | None = None
+    """When the issuer said so, for a caller without a token of it; None: by what they came with."""
 
     @classmethod
     def from_claims(

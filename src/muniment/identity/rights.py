@@ -4,6 +4,7 @@ One row for each account. Only what an issuer says is written: nothing that work
 makes them look younger than they are.
 """
 
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import DateTime, Interval, Text, bindparam, text
@@ -16,6 +17,8 @@ from muniment.postgres.unit_of_work import Scope, Transactions
 
 _RENEWALS: Final = 24
 """How often rights that stay the same are written anew while they would grow too old."""
+_LONGEST: Final = timedelta(hours=1)
+"""However old they may grow: it costs nothing, and any number of years is no interval."""
 
 # The account is locked, so that an erasure is waited for and nothing comes back after it. What is
 # young already, or said by a later token, locks and writes nothing.
@@ -58,7 +61,7 @@ class RightsKeeper:
         self, transactions: Transactions, settings: IdentitySettings, clock: Clock
     ) -> None:
         self._transactions = transactions
-        self._young = settings.rights_max_age / _RENEWALS
+        self._young = min(settings.rights_max_age / _RENEWALS, _LONGEST)
         self._clock = clock
 
     async def keep(self, caller: Caller) -> None:

@@ -64,6 +64,9 @@ ClaimName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,62}$")]
 TenantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
+LONGEST_KEY_LIFE: Final = timedelta(days=365)
+KeyLifetime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=LONGEST_KEY_LIFE)]
+
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -183,6 +186,31 @@ class WebSignInSettings(_Settings):
     client_secret: SecretStr = Field(description="The secret of that client.")
 
 
+class ApiKeySettings(_Settings):
+    """How long API keys live, and how many there may be."""
+
+    default_lifetime: KeyLifetime = Field(
+        default=timedelta(days=90),
+        description="How long an API key is good if its maker does not say.",
+    )
+    max_lifetime: KeyLifetime = Field(
+        default=LONGEST_KEY_LIFE,
+        description="The longest that an API key may be good; at most 365 days.",
+    )
+    max_per_user: int = Field(
+        default=50,
+        ge=0,
+        le=1000,
+        description="How many good API keys a user may have at once; 0 lets nobody make any.",
+    )
+
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> Self:
+        if self.default_lifetime > self.max_lifetime:
+            raise ValueError("[identity.api_keys] default_lifetime is longer than max_lifetime")
+        return self
+
+
 class IdentitySettings(_Settings):
     """Who may sign in and what roles allow; no issuer means local mode."""
 
@@ -204,8 +232,10 @@ class IdentitySettings(_Settings):
     rights_max_age: Duration = Field(
         default=timedelta(hours=24),
         description="How old the last verified rights of an owner may be for work without a token, "
-        "such as fetching a source again. Those of the built-in issuer do not grow old.",
+        "such as fetching a source again, or by an API key. Those of the built-in issuer do not "
+        "grow old.",
     )
+    api_keys: ApiKeySettings = Field(default=ApiKeySettings(), description="API keys of users.")
     refresh_grace: Duration = Field(
         default=timedelta(minutes=5),
         description="How long a browser session lives on while its issuer does not answer; not "

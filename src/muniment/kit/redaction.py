@@ -14,7 +14,7 @@ _DEEPEST = 4
 _WORDS = r"authorization|token|passw|secret|api[_-]?key|cookie|credential|private_key|signature"
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 _HARMLESS_NAMES = frozenset({"max_tokens", "tokens", "prompt_tokens", "completion_tokens"})
-_SUSPICIOUS = re.compile(r"""://|eyJ|=|\b(?:bearer|basic)\s|["']\s*:""", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"""://|eyJ|mun_|=|\b(?:bearer|basic)\s|["']\s*:""", re.IGNORECASE)
 _NAME = rf"[\w-]{{0,64}}?(?:{_WORDS})[\w-]{{0,64}}"
 _QUOTED = r"""(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
 _SHAPES = (
@@ -22,6 +22,8 @@ _SHAPES = (
     (re.compile(r"(://[^\s:/@]*):\S{1,1024}@"), rf"\1:{REDACTED}@"),
     # JSON of ASCII has no `_` in base64url, so `_` may stand before a token and starts it anew.
     (re.compile(r"(?<![A-Za-z0-9-])eyJ[A-Za-z0-9-]{8,}\.[\w-]+(\.[\w-]*)?"), REDACTED),
+    # An API key of ours, whole or cut off (api_keys/form.py); what its owner is shown is shorter.
+    (re.compile(r"mun_[A-Za-z0-9]{9,}"), REDACTED),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {REDACTED}"),
 )
 _ASSIGNED = re.compile(

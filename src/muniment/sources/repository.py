@@ -45,13 +45,13 @@ _OWNER = text("select issuer, subject, status, tenant from muniment_source_owner
 
 
 def rights_of(principal: Principal) -> dict[str, object]:
-    """Give what a source keeps of the token of its owner."""
+    """Give what a source keeps of its owner's rights: with a key, they are no younger than its."""
     return {
         "roles": sorted(principal.roles),
         "groups": sorted(principal.groups),
         "group_prefix": principal.group_prefix,
         "attributes": dict(principal.attributes),
-        "verified_at": func.now(),
+        "verified_at": principal.verified_at or func.now(),
     }
 
 
