@@ -17,6 +17,7 @@ from muniment.app.database import ensure_walls
 from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
 from muniment.app.sign_in import SignIn, open_sign_in
+from muniment.app.unsafe import refuse_unsafe
 from muniment.app.unsupported import refuse_unsupported
 from muniment.audit.repository import purge_audit
 from muniment.identity.erasures import longest_token_life, purge_erasures
@@ -189,6 +190,7 @@ async def open_worker(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Worki
     """Connect as the worker role and make what runs jobs."""
     settings = shared.settings
     refuse_unsupported(settings)
+    refuse_unsafe(settings)
     async with AsyncExitStack() as stack:
         size = 2 * settings.ingestion.concurrency + 1
         engine = create_engine(

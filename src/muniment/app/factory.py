@@ -16,6 +16,7 @@ from muniment.app.server_settings import ServerSettings
 from muniment.app.settings import Settings
 from muniment.identity.caller_limits import CallerLimits
 from muniment.identity.dependencies import authenticated
+from muniment.kit.cors import CorsMiddleware
 from muniment.kit.http_metrics import HttpMetrics
 from muniment.kit.middleware import (
     API_SECURITY_HEADERS,
@@ -88,11 +89,24 @@ def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middlew
         Middleware(
             ObservationMiddleware, metrics=HttpMetrics(registry), templates=RouteTemplates()
         ),
-        Middleware(SecurityHeadersMiddleware, headers=API_SECURITY_HEADERS),
+        Middleware(SecurityHeadersMiddleware, headers=_security_headers(settings.server)),
+        *_cors(settings.server),
         _gate(settings.server),
         Middleware(ErrorBoundaryMiddleware),
         Middleware(BodyLimitMiddleware, max_bytes=settings.server.max_json_bytes),
     ]
+
+
+def _security_headers(settings: ServerSettings) -> Mapping[str, str]:
+    """Let browsers keep to https for a year where people come by it (RFC 6797)."""
+    if not (settings.public_url or "").startswith("https:"):
+        return API_SECURITY_HEADERS
+    return {**API_SECURITY_HEADERS, "Strict-Transport-Security": "max-age=31536000"}
+
+
+def _cors(settings: ServerSettings) -> list[Middleware]:
+    origins = settings.cors_origins
+    return [Middleware(CorsMiddleware, origins=origins)] if origins else []
 
 
 def _gate(settings: ServerSettings) -> Middleware:

@@ -8,6 +8,7 @@ import asyncio
 
 from muniment.app.folder import make_data_folder
 from muniment.app.settings import Settings
+from muniment.app.unsafe import refuse_unsafe
 from muniment.app.unsupported import refuse_unsupported
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.kit.clock import Clock
@@ -24,12 +25,13 @@ async def load_local_issuer(settings: Settings, clock: Clock) -> LocalIssuer:
 
 
 def refuse_open_local_mode(settings: Settings) -> None:
-    """Refuse local mode where others than this machine could call. Raises ConfigurationError.
+    """Refuse settings that let in others than they should. Raises ConfigurationError.
 
-    It has no other proof of who is asking than access to this machine, so it listens on the
-    loopback alone.
+    Above all local mode where others than this machine could call: it has no other proof of who is
+    asking than access to this machine, so it listens on the loopback alone.
     """
     refuse_unsupported(settings)
+    refuse_unsafe(settings)
     if settings.is_local_mode and not settings.server.is_loopback:
         raise ConfigurationError(
             f"Local mode listens on the loopback only, and server.host is {settings.server.host}.",

@@ -14,7 +14,18 @@ def _not_everybody(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Netw
     return network
 
 
+def _as_browsers_say(origin: str) -> str:
+    """Leave out the port that its scheme implies (RFC 6454, 6.2), as the header does."""
+    implied = ":443" if origin.startswith("https:") else ":80"
+    return origin.removesuffix(implied)
+
+
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,253}$", to_lower=True)]
+Origin = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[A-Za-z0-9._:\[\]-]+$", to_lower=True),
+    AfterValidator(_as_browsers_say),
+]
 Rate = Annotated[float, Field(ge=0, le=1_000_000)]
 Burst = Annotated[int, Field(ge=1, le=1_000_000)]
 ProxyNetwork = Annotated[IPv4Network | IPv6Network, AfterValidator(_not_everybody)]
@@ -75,6 +86,11 @@ class ServerSettings(BaseModel):
     trusted_proxies: tuple[ProxyNetwork, ...] = Field(
         default=(),
         description="Networks whose X-Forwarded-* headers are believed.",
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="Origins, as https://app.example.com, whose pages may call the API in a"
+        " browser. They need tokens of their own: cookies are never let in from there.",
     )
     docs: bool = Field(default=True, description="Whether /docs and /openapi.json are there.")
     max_json_bytes: int = Field(

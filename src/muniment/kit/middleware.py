@@ -1,8 +1,8 @@
 """What happens around every request, as plain ASGI: cheap, and safe for streams.
 
 The order from the outside in: request id, observation (log line and metrics), security headers,
-the gate (`app/gate.py`), the boundary that turns whatever was raised into a problem document, and
-last the body limit.
+CORS where it is allowed, the gate (`app/gate.py`), the boundary that turns whatever was raised into
+a problem document, and last the body limit.
 """
 
 import re
@@ -123,6 +123,7 @@ API_SECURITY_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 """What an answer made of data needs; a page for people brings its own policy."""
