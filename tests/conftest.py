@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from starlette.types import ASGIApp
 
 from muniment.identity.key_file import KEY_BITS
@@ -24,8 +24,11 @@ from tests.support.blocking import GUARDED, blocking_refused
 from tests.support.callers import CallerSpec, Claims
 from tests.support.database import TestDatabase, migrated_database
 
-# The same examples at every run of CI: what random ones find is found at a developer's desk.
-settings.register_profile("ci", derandomize=True, deadline=None)
+# The same examples at every run of CI, however busy its machine: what random ones find is found at a
+# developer's desk.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 

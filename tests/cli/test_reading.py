@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from muniment.cli.collections import session_of
+from muniment.cli.collections import collections_of, session_of
 from muniment.cli.command import Place
 from muniment.cli.product import open_product
 from muniment.library.schemas.collections import CollectionCreate
-from muniment.library.service.collections import CollectionService
 from muniment.retrieval.schemas import PassageRead
 from tests.cli.conftest import Run
 
@@ -36,7 +35,7 @@ def twins(home: Path) -> None:
             open_product(Place(home, None, "owner")) as product,
             session_of(product) as session,
         ):
-            service = CollectionService(session)
+            service = collections_of(product, session)
             for _ in range(2):
                 await service.create(product.principal, CollectionCreate(name="Twins"))
 

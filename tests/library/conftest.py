@@ -24,6 +24,7 @@ from muniment.library.service.admission import Admission
 from muniment.library.service.contents import ContentService
 from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
+from muniment.library.service.rule_check import RuleCheck
 from muniment.library.service.uploads import UploadService
 from muniment.library.settings import EventSettings, TenantLimits, UploadSettings
 from muniment.postgres.prepared import PreparedReads
@@ -77,7 +78,7 @@ async def running_library(
         UPLOADS,
         limits,
         READ_HERE,
-        IDENTITY.attributes,
+        RuleCheck.by(IDENTITY),
     )
     interval = timedelta(milliseconds=20)
 

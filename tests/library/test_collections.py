@@ -4,6 +4,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from muniment.identity.local_issuer import ISSUER
 from tests.library.arrange import (
     COLLECTIONS,
     DOCUMENTS,
@@ -172,7 +173,7 @@ class TestDelete:
     ) -> None:
         collection = await make_collection(alice)
         await give(alice, collection, "group:/eng", "editor")
-        rule = {"any_of": ["user:https://x|y"]}
+        rule = {"any_of": [f"user:{ISSUER}|nobody"]}
         mine = await add(alice, collection, "a.txt")
         theirs = await add(bob, collection, "b.txt", fields={"access": rule})
         path = f"{COLLECTIONS}/{collection}"

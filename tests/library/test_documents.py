@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from muniment.identity.local_issuer import ISSUER
 from muniment.library.service.documents import page_spans
 from tests.library.arrange import (
     COLLECTIONS,
@@ -16,6 +17,7 @@ from tests.library.arrange import (
     make_collection,
     mark_failed,
     mark_ready,
+    name_of,
     restrict,
     send,
 )
@@ -130,6 +132,28 @@ class TestAccess:
         response = await restrict(alice, document, {"all": [good, condition]})
         assert (response.status_code, response.json()["code"]) == (422, "attribute_not_usable")
         assert [fault["pointer"] for fault in response.json()["errors"]] == ["/rule/all/1"]
+
+    @pytest.mark.parametrize(
+        ("name", "code"),
+        [
+            ("role:memebr", "unknown_role"),
+            ("user:https://else.example|x", "unknown_issuer"),
+            ("user:01a206d8-2662-72a5-a5a8-dcddc16ae947", "unknown_user"),
+        ],
+    )
+    async def test_needs_names_that_somebody_can_have(
+        self, alice: httpx2.AsyncClient, document: str, name: str, code: str
+    ) -> None:
+        rule = {"any_of": ["group:/eng", name, await name_of(alice), "role:member"]}
+        response = await restrict(alice, document, rule)
+        assert (response.status_code, response.json()["code"]) == (422, code)
+        assert [fault["pointer"] for fault in response.json()["errors"]] == ["/rule/any_of/1"]
+
+    async def test_may_name_who_has_not_signed_in_yet(
+        self, alice: httpx2.AsyncClient, document: str
+    ) -> None:
+        rule = {"any_of": [f"user:{ISSUER}|somebody"]}
+        assert (await restrict(alice, document, rule)).status_code == 200
 
     async def test_needs_if_match(self, alice: httpx2.AsyncClient, document: str) -> None:
         path = f"{DOCUMENTS}/{document}/access"

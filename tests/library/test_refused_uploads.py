@@ -16,6 +16,8 @@ from tests.library.arrange import (
 from tests.support.app import ClientMaker
 from tests.support.database import TestDatabase
 
+NOBODY = "01a206d8-2662-72a5-a5a8-dcddc16ae947"
+
 
 class TestRefused:
     @pytest.mark.parametrize(
@@ -28,6 +30,9 @@ class TestRefused:
             ({"metadata": {"a": 2**60}}, 422, "invalid_upload_field"),
             ({"access": {"anyof": []}}, 422, "invalid_upload_field"),
             ({"access": {"all": [{"attribute": "shoe", "eq": 1}]}}, 422, "attribute_not_usable"),
+            ({"access": {"any_of": ["role:memebr"]}}, 422, "unknown_role"),
+            ({"access": {"any_of": ["user:https://else.example|x"]}}, 422, "unknown_issuer"),
+            ({"access": {"any_of": [f"user:{NOBODY}"]}}, 422, "unknown_user"),
             ({"uri": "two words"}, 422, "invalid_upload_field"),
             ({"owner": "me"}, 422, "invalid_upload"),
             ({"metadata": "x" * 70_000}, 413, "upload_too_large"),

@@ -123,6 +123,11 @@ class TestAdd:
                 "/access/all/0",
                 "attribute_not_usable",
             ),
+            (
+                {"url": "http://example.org/", "access": {"any_of": ["role:nobody"]}},
+                "/access/any_of/0",
+                "unknown_role",
+            ),
         ],
     )
     async def test_what_cannot_be_is_refused_at_once(

@@ -42,6 +42,7 @@ from muniment.library.service.admission import Admission
 from muniment.library.service.contents import ContentService
 from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
+from muniment.library.service.rule_check import RuleCheck
 from muniment.library.service.uploads import UploadService
 from muniment.ports.embedding import EMBEDDERS, Embedder
 from muniment.ports.jobs import (
@@ -174,7 +175,7 @@ async def open_serving(shared: Shared, urls: DatabaseUrls) -> AsyncIterator[Serv
                 settings.uploads,
                 settings.limits,
                 await _media_types(settings),
-                settings.identity.attributes,
+                RuleCheck.by(settings.identity),
             ),
             admission=admission,
             egress=EgressClient(settings.egress),

@@ -30,6 +30,10 @@ class Action(StrEnum):
 
     ACCESS_DENIED = "access.denied", "A caller who is known asked for what they may not do."
     COLLECTION_DELETED = "collection.deleted", "A collection was deleted with its documents."
+    DEFAULT_RULE_CHANGED = (
+        "default_rule.changed",
+        "The access rule of a collection's coming documents was set, replaced or removed.",
+    )
     DOCUMENT_DELETED = "document.deleted", "A document was deleted."
     GRANT_GIVEN = "grant.given", "A principal was given a role in a collection."
     GRANT_TAKEN = "grant.taken", "A principal's role in a collection was taken away."

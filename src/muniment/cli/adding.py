@@ -29,9 +29,9 @@ from muniment.ingestion.parsing.pool import ParserPool
 from muniment.library.access_rules import AccessRule
 from muniment.library.models import Document
 from muniment.library.repository.progress import UNFINISHED, WATCHED_AT_ONCE, ProgressRepository
-from muniment.library.service.access import require_usable
 from muniment.library.service.presentation import present_collection_progress
 from muniment.library.service.registration import NewUpload, Registration, register
+from muniment.library.service.rule_check import RuleCheck, require_known_users
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
 from muniment.postgres.unit_of_work import Scope
 
@@ -100,7 +100,7 @@ async def add(
     wanted = DEFAULT_COLLECTION if collection is None else collection
     removal = Removal(asked=remove or remove_all, believed=remove_all)
     async with open_product(place) as product:
-        rule = read_rule(product, access)
+        rule = await read_rule(product, access)
         if dry_run:
             wish = Wish(paths, wanted, rule, prunes=removal.asked, believes=removal.believed)
             tell_foreseen(await rehearse(product, wish), as_json=as_json)
@@ -151,7 +151,7 @@ async def add_files(
     return report
 
 
-def read_rule(product: Product, text: str | None) -> AccessRule | None:
+async def read_rule(product: Product, text: str | None) -> AccessRule | None:
     """Read an access rule given as JSON. Raises UsageError and AttributeNotUsableError."""
     if text is None:
         return None
@@ -163,7 +163,9 @@ def read_rule(product: Product, text: str | None) -> AccessRule | None:
             f"--access is not an access rule: {reason}.",
             hint='An example: --access \'{"any_of": ["group:/eng"]}\'',
         ) from error
-    require_usable(rule, product.settings.identity.attributes, "")
+    RuleCheck.by(product.settings.identity).require_usable(rule, "")
+    async with session_of(product) as session:
+        await require_known_users(session, rule, "")
     return rule
 
 

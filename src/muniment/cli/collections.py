@@ -10,10 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.cli.command import UsageError, request_of
 from muniment.cli.product import Product
+from muniment.kit.clock import SystemClock
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.collections import CollectionView
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
+from muniment.library.service.documents import DocumentService
+from muniment.library.service.rule_check import RuleCheck
 from muniment.postgres.unit_of_work import Scope
 
 CollectionName = Annotated[
@@ -30,9 +33,19 @@ async def session_of(product: Product) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+def collections_of(product: Product, session: AsyncSession) -> CollectionService:
+    """Give the service of collections, as a request would have it."""
+    return CollectionService(session, RuleCheck.by(product.settings.identity))
+
+
+def documents_of(product: Product, session: AsyncSession) -> DocumentService:
+    """Give the service of documents, as a request would have it."""
+    return DocumentService(session, RuleCheck.by(product.settings.identity), SystemClock())
+
+
 async def all_collections(product: Product, session: AsyncSession) -> list[CollectionView]:
     """List every collection that the acting user knows of."""
-    service = CollectionService(session)
+    service = collections_of(product, session)
     views: list[CollectionView] = []
     cursor: str | None = None
     while True:
@@ -77,5 +90,5 @@ async def find_collection(product: Product, wanted: str, *, make: bool = False) 
         )
     request = request_of(CollectionCreate, "The name of the collection", name=wanted)
     async with session_of(product) as session:
-        view = await CollectionService(session).create(product.principal, request)
+        view = await collections_of(product, session).create(product.principal, request)
         return view.collection.id

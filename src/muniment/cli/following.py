@@ -7,18 +7,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.cli.collections import find_collection, session_of
+from muniment.cli.collections import documents_of, find_collection, session_of
 from muniment.cli.command import UsageError, request_of
 from muniment.cli.outcomes import Report
 from muniment.cli.product import Product
 from muniment.cli.terminal import console_of_messages
-from muniment.kit.clock import SystemClock
 from muniment.kit.pagination import PageRequest
 from muniment.library.access_rules import AccessRule
 from muniment.library.repository.documents import DocumentCriteria
 from muniment.library.repository.progress import UNFINISHED
-from muniment.library.service.documents import DocumentService
 from muniment.library.service.registration import Outcome
+from muniment.library.service.rule_check import RuleCheck
 from muniment.sources.errors import SourceNotFoundError, UrlRefusedError
 from muniment.sources.models import Source
 from muniment.sources.schemas import SourceCreate
@@ -54,9 +53,9 @@ def is_address(word: str) -> bool:
 
 def sources_of(product: Product, session: AsyncSession) -> SourceService:
     """Give the service of sources, as a request would have it."""
-    serving, attributes = product.serving, product.settings.identity.attributes
-    documents = _documents(product, session)
-    return SourceService(session, serving.egress, serving.admission, documents, attributes)
+    serving, rules = product.serving, RuleCheck.by(product.settings.identity)
+    documents = documents_of(product, session)
+    return SourceService(session, serving.egress, serving.admission, documents, rules)
 
 
 async def follow(product: Product, addresses: Addresses, collection: str, report: Report) -> None:
@@ -96,7 +95,7 @@ def _request_of(url: str, addresses: Addresses) -> SourceCreate:
 async def _add(product: Product, collection_id: UUID, request: SourceCreate) -> _Waiting:
     async with session_of(product) as session:
         source = await sources_of(product, session).add(product.principal, collection_id, request)
-        page = await _documents(product, session).list_in(
+        page = await documents_of(product, session).list_in(
             product.principal, collection_id, DocumentCriteria(uri=source.url), PageRequest()
         )
         versions = [view.document.version for view in page.items if view.may_edit]
@@ -114,7 +113,7 @@ async def _has_ended(product: Product, one: _Waiting, report: Report) -> bool:
         if source.document_id is None or source.error_detail is not None:
             report.fail(one.url, _reason(source))
             return True
-        documents = _documents(product, session)
+        documents = documents_of(product, session)
         document = (await documents.read(product.principal, source.document_id)).document
     if document.status in UNFINISHED:
         return False
@@ -123,10 +122,6 @@ async def _has_ended(product: Product, one: _Waiting, report: Report) -> bool:
     else:
         report.outcomes[_outcome(one.version, document.version)] += 1
     return True
-
-
-def _documents(product: Product, session: AsyncSession) -> DocumentService:
-    return DocumentService(session, product.settings.identity.attributes, SystemClock())
 
 
 def _reason(source: Source) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.cli.collections import (
     CollectionName,
     all_collections,
+    documents_of,
     find_collection,
     session_of,
 )
@@ -17,11 +18,9 @@ from muniment.cli.command import Place
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
 from muniment.cli.terminal import console_of_results, line, print_json
-from muniment.kit.clock import SystemClock
 from muniment.kit.etag import ANY_REVISION
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.documents import DocumentCriteria, DocumentView
-from muniment.library.service.documents import DocumentService
 from muniment.library.service.presentation import present_collection, present_document
 
 _ID_WIDTH = 36
@@ -70,12 +69,8 @@ async def remove_document(
 ) -> None:
     """Delete a document: nobody finds it any more, and soon nothing of it is left."""
     async with open_product(place) as product, session_of(product) as session:
-        await _service(product, session).delete(product.principal, document, ANY_REVISION)
+        await documents_of(product, session).delete(product.principal, document, ANY_REVISION)
     typer.echo(f"deleted {document}")
-
-
-def _service(product: Product, session: AsyncSession) -> DocumentService:
-    return DocumentService(session, product.settings.identity.attributes, SystemClock())
 
 
 async def _documents(
@@ -84,7 +79,7 @@ async def _documents(
     wanted = [collection] if collection is not None else None
     if wanted is None:
         wanted = [view.collection.id for view in await all_collections(product, session)]
-    service = _service(product, session)
+    service = documents_of(product, session)
     views: list[DocumentView] = []
     for each in wanted:
         cursor: str | None = None

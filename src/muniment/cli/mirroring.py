@@ -18,7 +18,7 @@ from itertools import takewhile
 from pathlib import Path
 from uuid import UUID
 
-from muniment.cli.collections import session_of
+from muniment.cli.collections import documents_of, session_of
 from muniment.cli.files import FoundFile, FoundFiles
 from muniment.cli.product import Product
 from muniment.cli.pruning import (
@@ -28,10 +28,8 @@ from muniment.cli.pruning import (
     known_below,
     require_plausible,
 )
-from muniment.kit.clock import SystemClock
 from muniment.library.models import Document
 from muniment.library.repository.documents import DocumentRepository
-from muniment.library.service.documents import DocumentService
 
 _READ_BYTES = 1 << 20
 _ALIKE: tuple[Callable[[Path], object], ...] = (
@@ -83,7 +81,7 @@ async def move_all(product: Product, moves: Sequence[Move]) -> frozenset[str]:
     moved = set()
     for move in moves:
         async with session_of(product) as session:
-            service = DocumentService(session, product.settings.identity.attributes, SystemClock())
+            service = documents_of(product, session)
             name, uri = move.file.name, move.file.uri
             if await service.move(product.principal, move.document.id, name, uri):
                 moved.add(uri)

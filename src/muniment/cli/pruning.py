@@ -16,17 +16,15 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
-from muniment.cli.collections import session_of
+from muniment.cli.collections import documents_of, session_of
 from muniment.cli.files import holds_files
 from muniment.cli.product import Product
 from muniment.identity.principal import Principal
-from muniment.kit.clock import SystemClock
 from muniment.kit.errors import MunimentError
 from muniment.kit.etag import ANY_REVISION
 from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.models import Document
 from muniment.library.repository.documents import DocumentCriteria
-from muniment.library.service.documents import DocumentService
 
 
 class FolderEmptyError(MunimentError):
@@ -91,7 +89,7 @@ async def prune(
         await asyncio.to_thread(require_plausible, gone, known, folders)
     for one in gone:
         async with session_of(product) as session:
-            service = DocumentService(session, product.settings.identity.attributes, SystemClock())
+            service = documents_of(product, session)
             await service.delete(product.principal, one.document.id, ANY_REVISION)
     return len(gone)
 
@@ -101,7 +99,7 @@ async def editable_documents(product: Product, collection_id: UUID) -> list[Docu
     found: list[Document] = []
     cursor: str | None = None
     async with session_of(product) as session:
-        service = DocumentService(session, product.settings.identity.attributes, SystemClock())
+        service = documents_of(product, session)
         while True:
             page = await service.list_in(
                 product.principal,

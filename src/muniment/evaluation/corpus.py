@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.evaluation.dataset import CorpusDocument
 from muniment.evaluation.repository import CorpusRepository
 from muniment.identity.principal import Principal
+from muniment.identity.settings import IdentitySettings
 from muniment.kit.etag import ANY_REVISION
 from muniment.library.repository.progress import UNFINISHED
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
 from muniment.library.service.intake import Intake
 from muniment.library.service.registration import NewUpload, register_all
+from muniment.library.service.rule_check import RuleCheck
 from muniment.library.settings import TenantLimits
 from muniment.postgres.unit_of_work import Scope, Transactions
 
@@ -26,6 +28,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 MAX_NAME = 200
 _BATCH = 50
 _LOOK_EVERY_S = 0.2
+_NO_RULES = RuleCheck.by(IdentitySettings())
 
 
 class WorksOffJobs(Protocol):
@@ -57,7 +60,7 @@ class EvaluationCorpus:
     ) -> AsyncIterator["FilledCorpus"]:
         """Ingest the documents; afterwards nothing of them is left."""
         async with self._session(principal) as session:
-            view = await CollectionService(session).create(
+            view = await CollectionService(session, _NO_RULES).create(
                 principal, CollectionCreate(name="evaluation")
             )
         collection_id = view.collection.id
@@ -67,7 +70,8 @@ class EvaluationCorpus:
             yield FilledCorpus(collection_id, ids, failed)
         finally:
             async with self._session(principal) as session:
-                await CollectionService(session).delete(principal, collection_id, ANY_REVISION)
+                service = CollectionService(session, _NO_RULES)
+                await service.delete(principal, collection_id, ANY_REVISION)
             await self._work_off()
 
     async def _register(

@@ -31,6 +31,7 @@ from muniment.library.service.explaining import (
 )
 from muniment.library.service.grants import GrantService
 from muniment.library.service.progress import ProgressService
+from muniment.library.service.rule_check import RuleCheck
 from muniment.library.service.uploads import UploadBody, UploadService
 
 CanCreateCollections = Annotated[Principal, Depends(requires(Permission.COLLECTIONS_CREATE))]
@@ -46,8 +47,8 @@ CanWriteDocuments = Annotated[Principal, Depends(requires(Permission.DOCUMENTS_W
 Identity = Annotated[IdentitySettings, Depends(from_state("identity", IdentitySettings))]
 
 
-async def _collections(session: Session) -> CollectionService:
-    return CollectionService(session)
+async def _collections(session: Session, identity: Identity) -> CollectionService:
+    return CollectionService(session, RuleCheck.by(identity))
 
 
 async def _grants(session: Session, identity: Identity) -> GrantService:
@@ -60,7 +61,7 @@ async def _explanations(session: Session, identity: Identity) -> ExplainingServi
 
 
 async def _documents(session: Session, identity: Identity) -> DocumentService:
-    return DocumentService(session, identity.attributes, SystemClock())
+    return DocumentService(session, RuleCheck.by(identity), SystemClock())
 
 
 Collections = Annotated[CollectionService, Depends(_collections)]

@@ -48,6 +48,8 @@ class Collection(Base):
     description: Mapped[str] = mapped_column(server_default="")
     language: Mapped[str | None]
     """ISO 639-1 code when all documents are of one language; None to detect it for each."""
+    default_rule: Mapped[RuleJson | None] = mapped_column(JSONB(none_as_null=True))
+    """The access rule of documents that come without one; those that are there keep theirs."""
     created_by: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="RESTRICT"))
     revision: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

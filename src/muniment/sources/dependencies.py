@@ -9,6 +9,7 @@ from muniment.kit.egress.client import EgressClient
 from muniment.kit.state import from_state
 from muniment.library.dependencies import Documents, Identity
 from muniment.library.service.admission import Admission
+from muniment.library.service.rule_check import RuleCheck
 from muniment.sources.service import SourceService
 
 Egress = Annotated[EgressClient, Depends(from_state("egress", EgressClient))]
@@ -18,7 +19,7 @@ Room = Annotated[Admission, Depends(from_state("admission", Admission))]
 async def _sources(
     session: Session, egress: Egress, room: Room, documents: Documents, identity: Identity
 ) -> SourceService:
-    return SourceService(session, egress, room, documents, identity.attributes)
+    return SourceService(session, egress, room, documents, RuleCheck.by(identity))
 
 
 Sources = Annotated[SourceService, Depends(_sources)]

@@ -15,13 +15,13 @@ from muniment.kit.problems import problem_responses
 from muniment.library.dependencies import CanWriteDocuments
 from muniment.library.errors import (
     AccessLocksYouOutError,
-    AttributeNotUsableError,
     CollectionNotFoundError,
     NotAnEditorError,
     QueueFullError,
     TenantFullError,
 )
 from muniment.library.router.collections import CollectionId
+from muniment.library.service.rule_check import RULE_ERRORS
 from muniment.sources.dependencies import Sources
 from muniment.sources.errors import SourceNotFoundError, UrlRefusedError
 from muniment.sources.schemas import SourceCreate, SourceRead, SourceUpdate
@@ -44,7 +44,7 @@ _CHANGE_ERRORS = (*_READ_ERRORS, PreconditionRequiredError, PreconditionFailedEr
         CollectionNotFoundError,
         NotAnEditorError,
         UrlRefusedError,
-        AttributeNotUsableError,
+        *RULE_ERRORS,
         AccessLocksYouOutError,
         QueueFullError,
         TenantFullError,

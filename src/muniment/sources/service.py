@@ -16,10 +16,11 @@ from muniment.kit.etag import IfMatch, make_etag
 from muniment.kit.pagination import Page, PageRequest
 from muniment.library.access_rules import AccessRule
 from muniment.library.repository.documents import DocumentRepository
-from muniment.library.service.access import AttributeTypes, require_usable, stored_rule
+from muniment.library.service.access import stored_rule
 from muniment.library.service.admission import Admission
 from muniment.library.service.documents import DocumentService, uri_identity
 from muniment.library.service.registration import require_editor
+from muniment.library.service.rule_check import RuleCheck, require_known_users
 from muniment.ports.jobs import source_fetch
 from muniment.postgres import jobs
 from muniment.sources.errors import SourceNotFoundError, UrlRefusedError
@@ -39,13 +40,13 @@ class SourceService:
         egress: EgressClient,
         admission: Admission,
         documents: DocumentService,
-        attributes: AttributeTypes,
+        rules: RuleCheck,
     ) -> None:
         self._session = session
         self._egress = egress
         self._admission = admission
         self._documents = documents
-        self._attributes = attributes
+        self._rules = rules
         self._repository = SourceRepository(session)
 
     async def add(self, principal: Principal, collection_id: UUID, wanted: SourceCreate) -> Source:
@@ -61,7 +62,8 @@ class SourceService:
         except EgressError as error:
             raise UrlRefusedError(error) from None
         if wanted.access is not None:
-            require_usable(wanted.access, self._attributes, "/access")
+            self._rules.require_usable(wanted.access, "/access")
+            await require_known_users(self._session, wanted.access, "/access")
         await require_editor(self._session, principal, collection_id)
         await self._admission.require_room(self._session, principal.tenant_id)
         await DocumentRepository(self._session).lock_identity(collection_id, uri_identity(url))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
+from muniment.identity.settings import IdentitySettings
 from muniment.kit.errors import MunimentError
 from muniment.library.errors import (
     EmptyFileError,
@@ -22,6 +23,7 @@ from muniment.library.service.form import (
     read_name,
 )
 from muniment.library.service.intake import Deposit
+from muniment.library.service.rule_check import RuleCheck
 from muniment.library.settings import UploadSettings
 from muniment.ports.originals import StoredOriginal
 from tests.support.fake_originals import FakeOriginals
@@ -71,7 +73,7 @@ class Reading:
             StraightIn(self.originals),
             SETTINGS,
             ["text/plain", "text/markdown"],
-            {"clearance": "int"},
+            RuleCheck.by(IdentitySettings(attributes={"clearance": "int"})),
         )
         content_type = f"multipart/form-data; boundary={boundary}"
         body = body_of(parts, boundary)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.identity.permissions import Permission
 from muniment.identity.principal import Principal
 from muniment.kit.pagination import Ordering, PageRequest
+from muniment.library.access_rules import RuleJson
 from muniment.library.models import Collection, CollectionGrant, Document
 from muniment.library.policy import collection_predicate
 from muniment.library.repository.documents import emptying_lock
@@ -98,6 +99,12 @@ class CollectionRepository:
             .with_for_update(read=True, key_share=True, of=Collection)
         )
         return found is not None
+
+    async def default_rule(self, collection_id: UUID) -> RuleJson | None:
+        """Read the rule of documents that come without one, of a collection that is held."""
+        statement = select(Collection.default_rule).where(Collection.id == collection_id)
+        rule: RuleJson | None = await self._session.scalar(statement)
+        return rule
 
     async def save(self, collection: Collection) -> None:
         """Write what was changed in a collection; its time of change is the database's."""

@@ -5,6 +5,7 @@ for somebody who never signed in. A grant is stored under the id as soon as ther
 under both.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,6 +41,12 @@ async def find_grantee(session: AsyncSession, tenant_id: int, principal: str) ->
             name = f"user:{row.id}"
             return Grantee(name, frozenset({name, user_name(row.issuer, row.subject)}))
     return Grantee(principal, frozenset({principal}), is_known=kind != "user")
+
+
+async def find_unknown_users(session: AsyncSession, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Tell which ids belong to nobody in the tenant of the transaction, or no more."""
+    statement = select(Account.id).where(Account.id.in_(ids), Account.status != "erased")
+    return frozenset(ids) - frozenset(await session.scalars(statement))
 
 
 def _is(who: str) -> ColumnElement[bool]:

@@ -16,7 +16,6 @@ from muniment.library.dependencies import (
 )
 from muniment.library.errors import (
     AccessLocksYouOutError,
-    AttributeNotUsableError,
     NotAnOwnerError,
 )
 from muniment.library.router.documents import EDIT_ERRORS, READ_ERRORS, DocumentId
@@ -24,6 +23,7 @@ from muniment.library.schemas.documents import AccessBody
 from muniment.library.schemas.explanations import AccessExplanationRead
 from muniment.library.service.documents import document_etag
 from muniment.library.service.presentation import present_rule
+from muniment.library.service.rule_check import RULE_ERRORS
 
 router = APIRouter(prefix="/documents/{document_id}/access", tags=["documents"])
 
@@ -69,7 +69,7 @@ async def explain_access(
     response_model_exclude_unset=True,
     responses=problem_responses(
         *EDIT_ERRORS,
-        AttributeNotUsableError,
+        *RULE_ERRORS,
         AccessLocksYouOutError,
         PreconditionRequiredError,
         PreconditionFailedError,

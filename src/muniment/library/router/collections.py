@@ -21,6 +21,7 @@ from muniment.library.errors import CollectionNotFoundError, NotAnOwnerError
 from muniment.library.schemas.collections import CollectionCreate, CollectionRead, CollectionUpdate
 from muniment.library.service.collections import collection_etag
 from muniment.library.service.presentation import present_collection
+from muniment.library.service.rule_check import RULE_ERRORS
 
 router = APIRouter(
     prefix="/collections",
@@ -42,7 +43,8 @@ _CHANGE_ERRORS = (
     status_code=status.HTTP_201_CREATED,
     summary="Make a collection",
     dependencies=[ACCEPTS_KEY],
-    responses=problem_responses(*GUARD_ERRORS, *IDEMPOTENCY_ERRORS),
+    response_model_exclude_unset=True,
+    responses=problem_responses(*GUARD_ERRORS, *IDEMPOTENCY_ERRORS, *RULE_ERRORS),
 )
 async def create_collection(
     body: CollectionCreate,
@@ -57,7 +59,12 @@ async def create_collection(
     return present_collection(view)
 
 
-@router.get("", summary="List collections", responses=problem_responses(InvalidCursorError))
+@router.get(
+    "",
+    summary="List collections",
+    response_model_exclude_unset=True,
+    responses=problem_responses(InvalidCursorError),
+)
 async def list_collections(
     principal: CanReadCollections, collections: Collections, paging: Paging
 ) -> Page[CollectionRead]:
@@ -69,6 +76,7 @@ async def list_collections(
 @router.get(
     "/{collection_id}",
     summary="Read a collection",
+    response_model_exclude_unset=True,
     responses=problem_responses(CollectionNotFoundError),
 )
 async def read_collection(
@@ -86,7 +94,8 @@ async def read_collection(
 @router.patch(
     "/{collection_id}",
     summary="Change a collection",
-    responses=problem_responses(*GUARD_ERRORS, *_CHANGE_ERRORS),
+    response_model_exclude_unset=True,
+    responses=problem_responses(*GUARD_ERRORS, *_CHANGE_ERRORS, *RULE_ERRORS),
 )
 async def change_collection(
     collection_id: CollectionId,
@@ -96,7 +105,7 @@ async def change_collection(
     expected: ExpectedRevision,
     response: Response,
 ) -> CollectionRead:
-    """Change name, description or language (JSON Merge Patch); for owners."""
+    """Change name, description, language or default rule (JSON Merge Patch); for owners."""
     view = await collections.change(principal, collection_id, body, expected)
     response.headers["ETag"] = collection_etag(view.collection)
     return present_collection(view)

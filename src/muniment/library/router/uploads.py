@@ -9,7 +9,6 @@ from muniment.kit.problems import problem_responses
 from muniment.library.dependencies import CanWriteDocuments, IncomingUpload, Uploads
 from muniment.library.errors import (
     AccessLocksYouOutError,
-    AttributeNotUsableError,
     CollectionNotFoundError,
     EmptyFileError,
     InvalidUploadError,
@@ -25,6 +24,7 @@ from muniment.library.errors import (
 )
 from muniment.library.router.collections import CollectionId
 from muniment.library.schemas.documents import UploadedDocuments
+from muniment.library.service.rule_check import RULE_ERRORS
 from muniment.ports.originals import OriginalsFullError
 
 router = APIRouter(tags=["documents"])
@@ -89,7 +89,7 @@ _FORM: Final[dict[str, Any]] = {
         MalformedUploadError,
         InvalidUploadError,
         InvalidUploadFieldError,
-        AttributeNotUsableError,
+        *RULE_ERRORS,
         EmptyFileError,
         AccessLocksYouOutError,
         UploadOverdueError,

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from muniment.identity.names import PrincipalName
+from muniment.library.access_rules import AccessRule
 from muniment.library.schemas.fields import (
     CollectionName,
     CollectionRole,
@@ -25,6 +26,9 @@ class CollectionCreate(BaseModel):
         default=None,
         description="Language of all its documents; null detects it for each of them.",
     )
+    default_access: AccessRule | None = Field(
+        default=None, description="The access rule of documents that come without one of their own."
+    )
 
 
 class CollectionUpdate(BaseModel):
@@ -38,6 +42,11 @@ class CollectionUpdate(BaseModel):
     description: Description | None = Field(default=None, description="What is in it.")
     language: LanguageCode | None = Field(
         default=None, description="Language of its documents from now on; null detects it."
+    )
+    default_access: AccessRule | None = Field(
+        default=None,
+        description="The access rule of documents that come from now on without one of their own,"
+        " as a whole; null: they have none.",
     )
 
     @field_validator("name", "description")
@@ -59,6 +68,10 @@ class CollectionRead(BaseModel):
     language: str | None = Field(description="Language of its documents; null: detected.")
     role: CollectionRole | None = Field(
         description="The caller's own role in it; null for admins without a grant."
+    )
+    default_access: AccessRule | None = Field(
+        default=None,
+        description="The access rule of documents that come without one; shown to editors alone.",
     )
     created_at: datetime = Field(description="When it was made.")
     updated_at: datetime = Field(description="When its name or settings changed last.")

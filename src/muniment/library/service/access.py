@@ -1,36 +1,19 @@
 """The rules of access rules: which can be given, by whom, and how they are stored."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.audit.acts import Act, Action, Details, Target
 from muniment.audit.trail import record
 from muniment.identity.principal import Principal
-from muniment.kit.errors import FieldProblem
-from muniment.library.access_rules import AccessRule, Condition, conditions_to_json
-from muniment.library.errors import AccessLocksYouOutError, AttributeNotUsableError
+from muniment.library.access_rules import AccessRule, RuleJson, conditions_to_json
+from muniment.library.errors import AccessLocksYouOutError
 from muniment.library.models import Document
 from muniment.library.policy import edit_filter
 from muniment.library.repository.documents import DocumentRepository
 from muniment.ports.access import Walls, evaluate
 from muniment.ports.jobs import NewJob, word_recount
-
-AttributeTypes = Mapping[str, Literal["str", "int"]]
-"""The declared attributes of callers (`[identity.attributes]`)."""
-
-
-def require_usable(rule: AccessRule, declared: AttributeTypes, pointer: str) -> None:
-    """Refuse conditions that no caller could ever fulfil. Raises AttributeNotUsableError."""
-    faults: list[FieldProblem] = []
-    for number, condition in enumerate(rule.all or ()):
-        reason = _reason_against(condition, declared)
-        if reason is not None:
-            place = f"{pointer}/all/{number}"
-            faults.append(FieldProblem("body", place, "attribute_not_usable", reason))
-    if faults:
-        raise AttributeNotUsableError(tuple(faults))
 
 
 def apply_rule(document: Document, rule: AccessRule | None) -> None:
@@ -64,13 +47,9 @@ async def replace_rule(
     return [word_recount(document.tenant_id, document.id)]
 
 
-def stored_rule(
-    rule: AccessRule,
-) -> dict[str, list[str] | list[dict[str, str | int | list[str | int]]]]:
+def stored_rule(rule: AccessRule) -> RuleJson:
     """Give a rule as it is stored: what was absent stays absent."""
-    stored: dict[str, list[str] | list[dict[str, str | int | list[str | int]]]] = rule.model_dump(
-        mode="json", by_alias=True, exclude_none=True
-    )
+    stored: RuleJson = rule.model_dump(mode="json", by_alias=True, exclude_none=True)
     return stored
 
 
@@ -97,17 +76,3 @@ async def require_not_locked_out(
 
 def _holders(roles: Mapping[str, str], *wanted: str) -> frozenset[str]:
     return frozenset(name for name, role in roles.items() if role in wanted)
-
-
-def _reason_against(condition: Condition, declared: AttributeTypes) -> str | None:
-    name = condition.attribute
-    kind = declared.get(name)
-    if kind is None:
-        return f"The attribute {name} is not declared."
-    compares_size = condition.gte is not None or condition.lte is not None
-    values = [condition.eq] if condition.eq is not None else condition.one_of or []
-    if kind == "str" and (compares_size or not all(isinstance(value, str) for value in values)):
-        return f"The attribute {name} is a text: compare it by eq or in, with texts."
-    if kind == "int" and not all(isinstance(value, int) for value in values):
-        return f"The attribute {name} is a whole number: compare it with whole numbers."
-    return None

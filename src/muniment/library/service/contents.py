@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from muniment.identity.principal import Principal
+from muniment.identity.settings import IdentitySettings
 from muniment.kit.byte_ranges import WHOLE, ByteRange, WantedPart
 from muniment.kit.clock import Clock
 from muniment.library.errors import OriginalGoneError
 from muniment.library.models import DocumentVersion
 from muniment.library.service.documents import DocumentService
+from muniment.library.service.rule_check import RuleCheck
 from muniment.ports.originals import OriginalMissingError, Originals
 from muniment.postgres.unit_of_work import Scope, Transactions
+
+_UNUSED = RuleCheck.by(IdentitySettings())
+"""Nothing is given a rule here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class ContentService:
         self, principal: Principal, document_id: UUID, number: int | None
     ) -> tuple[str, DocumentVersion]:
         async with self._transactions.begin(Scope(principal.tenant_id, principal.names)) as session:
-            documents = DocumentService(session, {}, self._clock)
+            documents = DocumentService(session, _UNUSED, self._clock)
             document, version = await documents.read_version(principal, document_id, number)
         return document.name, version
 

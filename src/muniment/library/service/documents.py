@@ -38,12 +38,11 @@ from muniment.library.repository.documents import (
 from muniment.library.repository.usage import UsageRepository
 from muniment.library.schemas.documents import DocumentUpdate, PageSpan, TextRead
 from muniment.library.service.access import (
-    AttributeTypes,
     replace_rule,
     require_not_locked_out,
-    require_usable,
     stored_rule,
 )
+from muniment.library.service.rule_check import RuleCheck, require_known_users
 from muniment.ports.jobs import NewJob, document_ingestion, document_purge
 from muniment.postgres import jobs
 
@@ -51,9 +50,9 @@ from muniment.postgres import jobs
 class DocumentService:
     """What a caller does with documents that are there."""
 
-    def __init__(self, session: AsyncSession, attributes: AttributeTypes, clock: Clock) -> None:
+    def __init__(self, session: AsyncSession, rules: RuleCheck, clock: Clock) -> None:
         self._session = session
-        self._attributes = attributes
+        self._rules = rules
         self._clock = clock
         self._collections = CollectionRepository(session)
         self._repository = DocumentRepository(session)
@@ -154,10 +153,15 @@ class DocumentService:
         rule: AccessRule | None,
         expected: IfMatch,
     ) -> DocumentView:
-        """Replace the access rule. Raises AttributeNotUsableError and AccessLocksYouOutError."""
+        """Replace the access rule.
+
+        Raises AttributeNotUsableError, UnknownRoleError, UnknownIssuerError, UnknownUserError and
+        AccessLocksYouOutError.
+        """
         view = await self._hold_editable(principal, document_id, expected)
         if rule is not None:
-            require_usable(rule, self._attributes, "/rule")
+            self._rules.require_usable(rule, "/rule")
+            await require_known_users(self._session, rule, "/rule")
         await require_not_locked_out(self._repository, principal, view.document, rule)
         following = await replace_rule(self._session, principal, view.document, rule)
         await self._keep_change(view.document)

@@ -18,9 +18,9 @@ from muniment.library.errors import (
 from muniment.library.metadata import METADATA, MetadataJson
 from muniment.library.multipart import MultipartReader, PartHead
 from muniment.library.schemas.fields import DocumentName, DocumentUri
-from muniment.library.service.access import AttributeTypes, require_usable
 from muniment.library.service.intake import Deposit
 from muniment.library.service.registration import NewUpload
+from muniment.library.service.rule_check import RuleCheck
 from muniment.library.settings import UploadSettings
 from muniment.ports.media_types import HEAD_BYTES, UNKNOWN, media_type_for
 from muniment.ports.originals import OriginalTooLargeError, StoredOriginal
@@ -91,12 +91,12 @@ class UploadFormReader:
         deposit: Deposit,
         settings: UploadSettings,
         media_types: Sequence[str],
-        attributes: AttributeTypes,
+        rules: RuleCheck,
     ) -> None:
         self._deposit = deposit
         self._settings = settings
         self._media_types = tuple(media_types)
-        self._attributes = attributes
+        self._rules = rules
 
     async def read(
         self, content_type: str | None, body: AsyncIterator[bytes], form: ReceivedForm
@@ -181,7 +181,7 @@ class UploadFormReader:
         except UnicodeDecodeError:
             raise InvalidUploadError(name, "not_utf8", f"{name} is not UTF-8 text.") from None
         if name == "access" and form.access is not None:
-            require_usable(form.access, self._attributes, "/access")
+            self._rules.require_usable(form.access, "/access")
 
 
 def read_name(filename: str | None) -> str:

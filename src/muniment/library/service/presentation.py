@@ -22,19 +22,23 @@ _SHORTEST_WINDOW_S = 1.0
 
 
 def present_collection(view: CollectionView) -> CollectionRead:
-    """Show a collection with the caller's own role in it."""
+    """Show a collection with the caller's own role in it.
+
+    The field `default_access` is left unset for those who may not edit, as rules of documents are.
+    """
     collection = view.collection
-    return CollectionRead.model_validate(
-        {
-            "id": collection.id,
-            "name": collection.name,
-            "description": collection.description,
-            "language": collection.language,
-            "role": view.role,
-            "created_at": collection.created_at,
-            "updated_at": collection.updated_at,
-        }
-    )
+    shown = {
+        "id": collection.id,
+        "name": collection.name,
+        "description": collection.description,
+        "language": collection.language,
+        "role": view.role,
+        "created_at": collection.created_at,
+        "updated_at": collection.updated_at,
+    }
+    if view.role in {"editor", "owner"}:
+        shown["default_access"] = collection.default_rule
+    return CollectionRead.model_validate(shown)
 
 
 def present_document(view: DocumentView) -> DocumentRead:

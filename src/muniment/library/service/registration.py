@@ -155,6 +155,7 @@ class _Registrar:
         self._repository = repository
         self._principal = principal
         self._collection_id = collection_id
+        self._default: tuple[AccessRule | None] | None = None
 
     async def register(self, upload: NewUpload) -> Registration:
         """Find what is there under the identity and decide what the upload is."""
@@ -192,12 +193,19 @@ class _Registrar:
             size=upload.original.size,
             follows_file=upload.follows_file,
         )
-        if upload.access is not None:
-            apply_rule(document, upload.access)
+        apply_rule(document, upload.access or await self._default_rule())
         await self._repository.add(document, self._version(1, upload))
         job = document_ingestion(document.tenant_id, document.id, 1, self._principal.user_id)
         await jobs.enqueue(self._session, [job])
         return document
+
+    async def _default_rule(self) -> AccessRule | None:
+        """Give the rule of the collection for documents without one, as it is at this moment."""
+        if self._default is None:
+            stored = await CollectionRepository(self._session).default_rule(self._collection_id)
+            rule = None if stored is None else AccessRule.model_validate(stored)
+            self._default = (rule,)
+        return self._default[0]
 
     async def _is_same(self, document: Document, upload: NewUpload) -> bool:
         if document.status == "failed":

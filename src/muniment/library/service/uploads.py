@@ -21,12 +21,12 @@ from muniment.identity.principal import Principal
 from muniment.library.errors import UploadTooLargeError
 from muniment.library.repository.documents import DocumentView
 from muniment.library.schemas.documents import UploadedDocuments
-from muniment.library.service.access import AttributeTypes
 from muniment.library.service.admission import Admission
 from muniment.library.service.form import ReceivedForm, UploadFormReader
 from muniment.library.service.intake import Intake
 from muniment.library.service.presentation import present_document
 from muniment.library.service.registration import Registration, register_all, require_editor
+from muniment.library.service.rule_check import RuleCheck, require_known_users
 from muniment.library.settings import TenantLimits, UploadSettings
 from muniment.postgres.unit_of_work import Scope, Transactions
 
@@ -55,7 +55,7 @@ class UploadService:
         settings: UploadSettings,
         limits: TenantLimits,
         media_types: Sequence[str],
-        attributes: AttributeTypes,
+        rules: RuleCheck,
     ) -> None:
         self._transactions = transactions
         self._intake = intake
@@ -64,7 +64,7 @@ class UploadService:
         self._settings = settings
         self._limits = limits
         self._media_types = tuple(sorted(media_types))
-        self._attributes = attributes
+        self._rules = rules
 
     @property
     def max_request_bytes(self) -> int:
@@ -87,9 +87,7 @@ class UploadService:
         form = ReceivedForm()
         try:
             async with self._intake.deposit(scope) as deposit:
-                reader = UploadFormReader(
-                    deposit, self._settings, self._media_types, self._attributes
-                )
+                reader = UploadFormReader(deposit, self._settings, self._media_types, self._rules)
                 await reader.read(body.content_type, body.open(), form)
             return await self._register(principal, collection_id, form, body.idempotency_key)
         finally:
@@ -121,6 +119,8 @@ class UploadService:
     ) -> UploadedDocuments:
         scope = Scope(principal.tenant_id, principal.names)
         async with self._transactions.begin(scope) as session:
+            if form.access is not None:
+                await require_known_users(session, form.access, "/access")
             registered = await register_all(
                 session, principal, collection_id, form.uploads(), self._limits
             )
