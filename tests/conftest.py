@@ -24,8 +24,8 @@ from tests.support.blocking import GUARDED, blocking_refused
 from tests.support.callers import CallerSpec, Claims
 from tests.support.database import TestDatabase, migrated_database
 
-# The same examples at every run of CI, however busy its machine: what random ones find is found at a
-# developer's desk.
+# The same examples at every run of CI, however slow its machine: what random ones find is found at
+# a developer's desk.
 settings.register_profile(
     "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
