@@ -41,7 +41,7 @@ def callers() -> dict[str, Principal]:
 
 def walls() -> Walls:
     """The walls of the document after the two requests of the guide."""
-    _made, grant, access = (
+    _made, grant, access, _default = (
         body for block in code_blocks(GUIDE, "sh") for body in BODY.findall(block)
     )
     given = GrantWrite.model_validate_json(grant)

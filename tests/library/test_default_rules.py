@@ -140,7 +140,7 @@ class TestDefaultRule:
         ("rule", "code", "place"),
         [
             ({"all": [{"attribute": "shoe", "eq": 1}]}, "attribute_not_usable", "/all/0"),
-            ({"any_of": ["role:memebr"]}, "unknown_role", "/any_of/0"),
+            ({"any_of": ["role:sailor"]}, "unknown_role", "/any_of/0"),
             (
                 {"any_of": ["user:01a206d8-2662-72a5-a5a8-dcddc16ae947"]},
                 "unknown_user",

@@ -136,7 +136,7 @@ class TestAccess:
     @pytest.mark.parametrize(
         ("name", "code"),
         [
-            ("role:memebr", "unknown_role"),
+            ("role:sailor", "unknown_role"),
             ("user:https://else.example|x", "unknown_issuer"),
             ("user:01a206d8-2662-72a5-a5a8-dcddc16ae947", "unknown_user"),
         ],

@@ -42,7 +42,10 @@ class OpenStream:
             "path": path,
             "raw_path": path.encode(),
             "query_string": b"",
-            "headers": [(b"authorization", client.headers["Authorization"].encode())],
+            "headers": [
+                (b"host", b"127.0.0.1"),
+                (b"authorization", client.headers["Authorization"].encode()),
+            ],
             "server": ("127.0.0.1", 80),
             "scheme": "http",
         }

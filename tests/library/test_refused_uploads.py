@@ -30,7 +30,7 @@ class TestRefused:
             ({"metadata": {"a": 2**60}}, 422, "invalid_upload_field"),
             ({"access": {"anyof": []}}, 422, "invalid_upload_field"),
             ({"access": {"all": [{"attribute": "shoe", "eq": 1}]}}, 422, "attribute_not_usable"),
-            ({"access": {"any_of": ["role:memebr"]}}, 422, "unknown_role"),
+            ({"access": {"any_of": ["role:sailor"]}}, 422, "unknown_role"),
             ({"access": {"any_of": ["user:https://else.example|x"]}}, 422, "unknown_issuer"),
             ({"access": {"any_of": [f"user:{NOBODY}"]}}, 422, "unknown_user"),
             ({"uri": "two words"}, 422, "invalid_upload_field"),
