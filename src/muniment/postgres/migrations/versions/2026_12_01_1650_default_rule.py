@@ -1,6 +1,6 @@
 """The access rule of documents that come to a collection without one.
 
-Revision 2026_12_01_1640, after 2026_12_01_1620.
+Revision 2026_12_01_1650, after 2026_12_01_1640.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision: str = "2026_12_01_1640"
-down_revision: str | None = "2026_12_01_1620"
+revision: str = "2026_12_01_1650"
+down_revision: str | None = "2026_12_01_1640"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
