@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -76,8 +77,23 @@ async def add_sources(place: Place, number: int) -> None:
         (await place.client.post(path, json=body)).raise_for_status()
 
 
+async def add_keys(place: Place, number: int) -> None:
+    me = (await place.client.get("/api/v1/users/me")).raise_for_status().json()
+    async with place.database.owner.begin() as owner:
+        await owner.execute(
+            text(
+                "insert into api_key (id, tenant_id, account_id, name, prefix, secret_hash, scope,"
+                " expires_at) select gen_random_uuid(), tenant_id, id, 'k', 'mun_',"
+                " uuid_send(gen_random_uuid()), '{search:query}', now() + interval '1 day'"
+                " from account, generate_series(1, cast(:number as int)) where id = :me"
+            ),
+            {"me": UUID(me["id"]), "number": number},
+        )
+
+
 numbers = count(1)
 BUILDERS: Mapping[str, Callable[[Place, int], Awaitable[None]]] = {
+    "/api/v1/api-keys": add_keys,
     "/api/v1/audit": add_grants,
     "/api/v1/users": add_users,
     "/api/v1/collections": add_collections,

@@ -2,12 +2,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from muniment.api_keys.schemas import ApiKeyCreate
-from muniment.api_keys.service import ApiKeyService
 from muniment.identity.permissions import Permission
-from muniment.kit.clock import SystemClock
-from muniment.postgres.unit_of_work import Scope
-from tests.support.callers import CallerSpec, bearer, mint
+from tests.support.api_keys import make_key
+from tests.support.callers import CallerSpec, bearer
 from tests.support.database import TestDatabase
 from tests.support.whole_product import whole_product
 
@@ -33,22 +30,16 @@ class TestOpenSignIn:
         self, migrated: TestDatabase, tmp_path: Path
     ) -> None:
         async with whole_product(migrated, tmp_path) as product:
-            sign_in = product.serving.sign_in
-            token = mint(sign_in.local_issuer, CallerSpec("alice"))
-            alice = (await sign_in.command_line.authenticate(token)).principal
-            scope = Scope(alice.tenant_id, alice.names)
-            async with product.serving.transactions.begin(scope) as session:
-                settings = product.serving.shared.settings.identity.api_keys
-                service = ApiKeyService(session, settings, SystemClock())
-                wanted = ApiKeyCreate(name="k", scope=frozenset({Permission.SEARCH_QUERY}))
-                secret = (await service.create(alice, wanted)).secret.get_secret_value()
+            key = await make_key(product, CallerSpec("alice"), Permission.SEARCH_QUERY)
             async with product.client(None) as client:
-                me = await client.get("/api/v1/users/me", headers=bearer(secret))
+                me = await client.get("/api/v1/users/me", headers=bearer(key.secret))
                 assert me.status_code == 200
                 assert me.json()["permissions"] == ["profile:read", "search:query"]
-                allowed = await client.get("/api/v1/collections", headers=bearer(secret))
+                allowed = await client.get("/api/v1/collections", headers=bearer(key.secret))
                 assert allowed.status_code == 403
-                elsewhere = await client.get("/api/v1/users/me", headers={"Cookie": f"k={secret}"})
+                elsewhere = await client.get(
+                    "/api/v1/users/me", headers={"Cookie": f"k={key.secret}"}
+                )
                 assert elsewhere.status_code == 401
-                elsewhere = await client.get(f"/api/v1/users/me?access_token={secret}")
+                elsewhere = await client.get(f"/api/v1/users/me?access_token={key.secret}")
                 assert elsewhere.status_code == 401

@@ -15,6 +15,8 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
     "POST /api/v1/users": ("user.provisioned",),
     "PATCH /api/v1/users/{user_id}": ("user.disabled",),
     "DELETE /api/v1/users/{user_id}": ("user.erased",),
+    "POST /api/v1/api-keys": ("key.made",),
+    "DELETE /api/v1/api-keys/{key_id}": ("key.revoked",),
     "DELETE /api/v1/collections/{collection_id}": ("collection.deleted",),
     "POST /api/v1/collections/{collection_id}/grants": ("grant.given",),
     "DELETE /api/v1/collections/{collection_id}/grants": ("grant.taken",),

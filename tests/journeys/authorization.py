@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +23,18 @@ CALLERS: Mapping[str, str] = {
     "no role": "is signed in, without any role",
     "disabled": "was an admin, and is disabled",
     "nobody": "sends no token",
+    "key": "sends an API key of the owner, with all that a key can have in its scope",
+    "revoked key": "sends an API key of the owner that was revoked",
 }
-SEES_SOURCE = frozenset({"owner", "editor"})
+_IN_TABLE = [caller for caller in CALLERS if not caller.endswith("key")]
+_NOT_BY_KEY = ("/api/v1/api-keys",)
+"""Where no key gets in, whatever its owner may do."""
+SEES_SOURCE = frozenset({"owner", "editor", "key"})
 SEES_DOCUMENT = SEES_SOURCE | {"reader"}
 SEES_COLLECTION = SEES_DOCUMENT | {"barred", "admin"}
 
-# What an operation shows on success: the document, the collection,
-# the source, the user, or nothing of them.
+# What an operation shows on success: the document, the collection, the source, the user, the key,
+# or nothing of them. A key does what its owner does, and is like no token when it is revoked.
 _TABLE = """
                                                  own edi rea bar str for adm no- dis nob  shows
 GET    /api/v1/users/me                          200 200 200 200 200 200 200 200 401 401  -
@@ -82,6 +87,10 @@ GET    /api/v1/sources/{source_id}               200 200 404 404 404 404 403 403
 PATCH  /api/v1/sources/{source_id}               200 200 404 404 404 404 403 403 401 401  source
 DELETE /api/v1/sources/{source_id}               204 204 404 404 404 404 403 403 401 401  -
 POST   /api/v1/sources/{source_id}/fetch         202 202 404 404 404 404 403 403 401 401  source
+POST   /api/v1/api-keys                          403 403 403 403 403 403 403 403 401 401  -
+GET    /api/v1/api-keys                          200 200 200 200 200 200 403 403 401 401  key
+GET    /api/v1/api-keys/{key_id}                 200 404 404 404 404 404 403 403 401 401  key
+DELETE /api/v1/api-keys/{key_id}                 204 404 404 404 404 404 403 403 401 401  -
 GET    /api/v1/audit                             403 403 403 403 403 200 200 403 401 401  -
 POST   /auth/backchannel-logout (a bad token)    400 400 400 400 400 400 400 400 400 400  -
 GET    /healthz                                  200 200 200 200 200 200 200 200 200 200  -
@@ -135,11 +144,17 @@ def read_table() -> list[Row]:
             found["verb"],
             found["path"],
             found["note"],
-            dict(zip(CALLERS, map(int, found["statuses"].split()), strict=True)),
+            _statuses(found["path"], map(int, found["statuses"].split())),
             found["shows"],
         )
         for found in _ROW.finditer(_TABLE)
     ]
+
+
+def _statuses(path: str, statuses: Iterable[int]) -> Mapping[str, int]:
+    read = dict(zip(_IN_TABLE, statuses, strict=True))
+    by_key = 403 if path.startswith(_NOT_BY_KEY) else read["owner"]
+    return {**read, "key": by_key, "revoked key": read["nobody"]}
 
 
 def write_page() -> str:

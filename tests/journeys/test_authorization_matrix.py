@@ -22,7 +22,8 @@ from tests.journeys.authorization import (
     write_page,
 )
 from tests.library.arrange import give, mark_failed, name_of, restrict
-from tests.support.callers import ADMIN, MEMBER, CallerSpec
+from tests.support.api_keys import make_key
+from tests.support.callers import ADMIN, MEMBER, CallerSpec, bearer
 from tests.support.database import TestDatabase
 from tests.support.whole_product import WholeProduct, whole_product
 
@@ -38,12 +39,14 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "collection": (COLLECTION_NAME,),
     "source": ("cormorant",),
     "user": (USER_SUBJECT,),
+    "key": ("A script",),
 }
 SEES: Mapping[str, frozenset[str]] = {
     "document": SEES_DOCUMENT,
     "collection": SEES_COLLECTION,
     "source": SEES_SOURCE,
     "user": frozenset({"admin"}),
+    "key": frozenset({"owner"}),
 }
 SPECS: Mapping[str, CallerSpec] = {
     "owner": CallerSpec("olga", MEMBER),
@@ -67,6 +70,8 @@ class Stage:
     document_id: str
     source_id: str
     user_id: str
+    key_id: str | None
+    """Only made where a row asks for it: there may not be many."""
 
 
 class Sent(TypedDict, total=False):
@@ -91,6 +96,7 @@ BODIES: Mapping[str, Callable[[Stage], Sent]] = {
         "json": {"issuer": ISSUER, "subject": f"new-{stage.number}"}
     },
     "PATCH /api/v1/users/{user_id}": lambda _: {"json": {"status": "disabled"}},
+    "POST /api/v1/api-keys": lambda _: {"json": {"name": "k", "scope": ["search:query"]}},
     "POST /api/v1/search": lambda _: {"json": {"query": QUESTION}},
     "POST /api/v1/search (in the collection)": lambda stage: {
         "json": {"query": QUESTION, "collections": [stage.collection_id]}
@@ -151,8 +157,17 @@ class World:
             headers={"If-Match": "*"},
         )
         assert answer.status_code == 200, answer.text
+        keys = {
+            caller: await make_key(self._product, SPECS["owner"])
+            for caller in ("key", "revoked key")
+        }
+        for caller, key in keys.items():
+            self._clients[caller].headers.update(bearer(key.secret))
+        path = f"/api/v1/api-keys/{keys['revoked key'].id}"
+        revoked = await self._clients["owner"].delete(path)
+        assert revoked.status_code == 204, revoked.text
 
-    async def stage(self, *, failed: bool = False) -> Stage:
+    async def stage(self, row: Row) -> Stage:
         """Prepare a collection with a document that was read, and a user known by name."""
         number = next(self._numbers)
         owner, admin = self._clients["owner"], self._clients["admin"]
@@ -171,7 +186,7 @@ class World:
             f"/api/v1/collections/{collection}/sources", json={"url": SOURCE_URL}
         )
         await self._product.finish_jobs()
-        if failed:
+        if row.path.endswith("/retry"):
             await mark_failed(self._database, document)
         body = {"issuer": ISSUER, "subject": f"{USER_SUBJECT}-{number}"}
         user = await admin.post("/api/v1/users", json=body)
@@ -181,12 +196,14 @@ class World:
             document,
             source.raise_for_status().json()["id"],
             user.raise_for_status().json()["id"],
+            (await make_key(self._product, SPECS["owner"])).id if "{key_id}" in row.path else None,
         )
 
     async def call(self, row: Row, caller: str, stage: Stage) -> httpx2.Response:
         """Send the operation's request as the caller."""
         path = row.path.format(
             user_id=stage.user_id,
+            key_id=stage.key_id,
             collection_id=stage.collection_id,
             document_id=stage.document_id,
             source_id=stage.source_id,
@@ -232,7 +249,7 @@ async def test_everybody_gets_what_the_table_says(
     wrong: list[str] = []
     # The weakest first: what they do not do leaves the objects as they were.
     for caller in reversed(list(CALLERS)):
-        stage = stage or await world.stage(failed=row.path.endswith("/retry"))
+        stage = stage or await world.stage(row)
         answer = await world.call(row, caller, stage)
         expected = row.statuses[caller]
         if answer.status_code != expected:

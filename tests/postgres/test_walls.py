@@ -52,6 +52,7 @@ WORKER_GRANTS = {
     "alembic_version": {"SELECT"},
     "tenant": {"SELECT"},
     "embedding_space": {"SELECT"},
+    "api_key": {"DELETE"},
     "erased_subject": {"SELECT", "DELETE"},
     "idempotency_key": {"SELECT", "DELETE"},
     "collection": {"SELECT", "DELETE"},
@@ -138,6 +139,8 @@ class TestGrants:
                 )
             )
             assert set(found.scalars()) == {
+                "api_key.expires_at",
+                "api_key.id",
                 "api_key.last_used_at",
                 "api_key.revoked_at",
                 "collection_grant.role",

@@ -5,14 +5,18 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.api_keys.models import ApiKey
 from muniment.identity.models import Account
 from muniment.kit.pagination import Ordering, PageRequest
+from muniment.postgres.unit_of_work import Transactions
 
 NEWEST_FIRST: Final = Ordering("api_keys.newest", (UUID,))
+
+_KEPT_FOR: Final = timedelta(days=90)
+"""How long a key is listed after its end, so that its owner can still find out which it was."""
 
 
 class ApiKeyRepository:
@@ -76,3 +80,11 @@ class ApiKeyRepository:
             update(ApiKey).where(ApiKey.id == key_id, is_old).values(last_used_at=now),
             execution_options={"synchronize_session": False},
         )
+
+
+async def purge_ended_keys(transactions: Transactions) -> int:
+    """Remove keys that ended long ago, as the worker role; give their number."""
+    async with transactions.begin(None) as session:
+        ended_at = func.least(ApiKey.revoked_at, ApiKey.expires_at)  # passes over what is null
+        removed = delete(ApiKey).where(ended_at < func.now() - _KEPT_FOR).returning(ApiKey.id)
+        return len((await session.scalars(removed)).all())

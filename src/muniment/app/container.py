@@ -13,6 +13,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from muniment.answers.service import AnswerService
+from muniment.api_keys.repository import purge_ended_keys
 from muniment.app.database import ensure_walls
 from muniment.app.local_mode import refuse_open_local_mode
 from muniment.app.settings import Settings
@@ -260,12 +261,14 @@ def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
     sweep = partial(sweep_abandoned, transactions, settings.uploads.abandoned_after)
     kept_for = longest_token_life(settings.identity)
     forget = partial(purge_erasures, transactions, kept_for)
+    keys = partial(purge_ended_keys, transactions)
     let_go = partial(purge_revocations, transactions, kept_for)
     tidy = partial(purge_audit, transactions, settings.audit.keep_for)
     return [
         Chore("purge_audit", timedelta(hours=1), tidy),
         Chore("purge_idempotency_keys", timedelta(hours=1), purge),
         Chore("purge_erasures", timedelta(hours=1), forget),
+        Chore("purge_ended_keys", timedelta(hours=1), keys),
         Chore("purge_revocations", timedelta(hours=1), let_go),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
         Chore("watch_orphans", timedelta(days=1), scan.watch, at_once=False),

@@ -39,20 +39,24 @@ grant select, insert, update on profile to {serving};
 create policy tenant on profile to {serving} using (tenant_id = {tenant})
     with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 
--- What issuers last said about users: the names by which they hold rights. Read by functions alone.
+-- What issuers last said about users: the names by which they hold rights. Written with each new token,
+-- read where a key lets its owner in.
 alter table account_rights enable row level security;
 grant select, insert, update on account_rights to {serving};
 create policy tenant on account_rights to {serving} using (tenant_id = {tenant})
     with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 
 -- API keys, of which hashes are kept: for their owner, who may not change what a key is. The read before
--- a caller is known is one function that gives one key with its owner, by the hash.
+-- a caller is known is one function that gives one key with its owner, by the hash. The worker removes
+-- those that ended long ago, and sees no more of them than when.
 alter table api_key enable row level security;
 grant select, insert, update (last_used_at, revoked_at) on api_key to {serving};
+grant select (id, expires_at, revoked_at), delete on api_key to {worker};
 create policy of_owner on api_key to {serving}
     using (tenant_id = {tenant} and 'user:' || account_id = any ({principals}))
     with check (tenant_id = {tenant} and 'user:' || account_id = any ({principals})
         and exists (select from account a where a.id = account_id));
+create policy job on api_key to {worker} using (true);
 grant execute on function muniment_key_sign_in(bytea) to {serving};
 
 alter table idempotency_key enable row level security;

@@ -40,8 +40,8 @@ class BearerAuthentication(SecurityBase):
 
     model: SecurityScheme = HTTPBearer(
         bearerFormat="JWT",
-        description="An access token of a configured issuer, or of `muniment token`. It is read"
-        " from the header alone, never from the address.",
+        description="An access token of a configured issuer or of `muniment token`, or an API key."
+        " It is read from the header alone, never from the address.",
     )
     scheme_name = "bearer"
 
