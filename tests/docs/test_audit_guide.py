@@ -11,8 +11,7 @@ ROW = re.compile(r"^\| `([a-z_.]+)` \| (.+) \|$", re.MULTILINE)
 class TestGuide:
     def test_tells_the_actions_as_they_are(self) -> None:
         told = dict(ROW.findall(GUIDE))
-        assert told.items() <= {action.value: action.description for action in Action}.items()
-        assert {"grant.given", "document.deleted"} <= told.keys()
+        assert told == {action.value: action.description for action in Action}
 
     def test_shows_an_entry_as_the_api_does(self) -> None:
         [shown] = code_blocks(GUIDE, "json")

@@ -8,12 +8,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from muniment.audit.acts import name_of
 from muniment.identity.provider import WELL_KNOWN
 from muniment.kit.clock import SystemClock
 from tests.revocation.test_logout_tokens import logout_token
 from tests.support.callers import bearer
 from tests.support.database import TestDatabase
 from tests.support.fake_idp import ABSENT, AUDIENCE, CLIENT, FakeIdp
+from tests.support.trail import trail_of
 from tests.support.web_server import WebServer, answer, web_server
 from tests.support.whole_product import WholeProduct, whole_product
 
@@ -73,6 +75,21 @@ class TestBackChannel:
         assert (answered.status_code, answered.content) == (200, b"")
         assert answered.headers["cache-control"] == "no-store"
         assert [await trusting.whoami(token) for token in (mine, other)] == [401, 200]
+
+    async def test_leaves_an_entry_in_the_audit_of_the_user(
+        self, trusting: Trusting, migrated: TestDatabase
+    ) -> None:
+        await trusting.whoami(trusting.token())
+        told: list[dict[str, object]] = [{}, {"sub": ABSENT}, {"sub": "stranger", "sid": "sid-9"}]
+        for number, claims in enumerate(told):
+            await trusting.log_out(trusting.logout_token(jti=f"jti-{number}", **claims))
+            await trusting.log_out(trusting.logout_token(jti=f"jti-{number}", **claims))
+        entries = await trail_of(migrated, "logout")
+        alice = name_of(trusting.issuer, "alice")
+        stranger = name_of(trusting.issuer, "stranger")
+        assert [entry.actor for entry in entries] == [alice, trusting.issuer, stranger]
+        assert [entry.tenant_id is None for entry in entries] == [False, True, True]
+        assert [entry.actor_id is None for entry in entries] == [False, True, True]
 
     async def test_ends_all_sessions_of_a_user_it_names_alone(self, trusting: Trusting) -> None:
         tokens = [trusting.token(), trusting.token(sid="sid-2"), trusting.token(sub="bob")]

@@ -108,7 +108,7 @@ class ApiKeys:
             caller = self._let_in(known)
         except _KeyRefusedError as refusal:
             _log.warning("key_refused", reason=refusal.reason.value)
-            raise InvalidTokenError from None
+            raise InvalidTokenError(f"key_{refusal.reason.value}") from None
         account = caller.account
         self._uses.note(account.tenant_id, account.account_id, known.key_id, known.last_used_at)
         return caller

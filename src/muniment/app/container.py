@@ -45,6 +45,7 @@ from muniment.library.service.intake import Intake
 from muniment.library.service.progress import ProgressService
 from muniment.library.service.rule_check import RuleCheck
 from muniment.library.service.uploads import UploadService
+from muniment.oversight.refusals import COUNTER_KEY
 from muniment.ports.embedding import EMBEDDERS, Embedder
 from muniment.ports.jobs import (
     CLEAN_POSTINGS,
@@ -102,6 +103,7 @@ class Serving:
         shared = self.shared
         return {
             "authenticator": self.sign_in.authenticator,
+            COUNTER_KEY: self.sign_in.counter,
             "back_channel": self.sign_in.back_channel,
             "transactions": self.transactions,
             "identity": shared.settings.identity,

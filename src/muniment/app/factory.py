@@ -30,6 +30,7 @@ from muniment.kit.parameters import refuse_unknown_parameters
 from muniment.kit.problems import Caller, add_problem_rendering
 from muniment.kit.rate_limits import RateLimiter
 from muniment.kit.route_templates import RouteTemplates
+from muniment.oversight.refusals import RefusalNotes
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]
 
@@ -69,7 +70,7 @@ def create_app(
         generate_unique_id_function=operation_id,
         middleware=_middleware(settings, registry),
     )
-    add_problem_rendering(app, caller, API_PREFIX)
+    add_problem_rendering(app, caller, API_PREFIX, RefusalNotes(RouteTemplates()))
     asked_first = [] if caller is None else [Depends(caller)]
     checks = [*asked_first, Depends(refuse_unknown_parameters)]
     for router in routers:

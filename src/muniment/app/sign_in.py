@@ -11,9 +11,11 @@ from muniment.api_keys.way_in import ApiKeys
 from muniment.app.issuers import ConfiguredIssuers, configured_issuers
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
+from muniment.audit.counting import AuditCounter
 from muniment.identity.authentication import Authenticator, Caller
 from muniment.identity.bearer import BearerTokens, Verified
 from muniment.identity.erasures import longest_token_life
+from muniment.identity.grounds import Grounds
 from muniment.identity.issuers import TrustedIssuers
 from muniment.identity.local_issuer import LocalIssuer
 from muniment.identity.repository import AccountRepository
@@ -22,6 +24,7 @@ from muniment.identity.settings import IdentitySettings
 from muniment.identity.token_cache import TokenCache
 from muniment.identity.verifier import TokenVerifier
 from muniment.kit.clock import Clock
+from muniment.kit.origin import NOWHERE, origin
 from muniment.postgres.doorbell import Doorbell
 from muniment.postgres.engine import DatabaseUrls
 from muniment.postgres.prepared import PreparedReads
@@ -46,6 +49,8 @@ class SignIn:
     doorbell: Doorbell | None
     """None behind a pooler, where nothing is ever heard."""
     back_channel: BackChannel
+    counter: AuditCounter
+    """Counts refusals and sign-ins for the audit."""
     command_line: BearerTokens
     """Lets the commands of this machine in, by tokens of the built-in issuer."""
 
@@ -54,6 +59,7 @@ class SignIn:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.issuers.keep_keys_fresh())
             group.create_task(self.revocations.keep_watch())
+            group.create_task(self.counter.keep_flushing())
             if self.doorbell is not None:
                 group.create_task(self.doorbell.listen())
 
@@ -77,7 +83,9 @@ async def open_sign_in(
     revocations = RevocationLog(reads, transactions, longest_token_life(identity), doorbell.rung)
     key_uses = KeyUses(transactions, clock)
     accounts = AccountRepository(reads, transactions)
-    tokens_of = partial(_tokens, accounts, transactions, identity, clock, revocations)
+    counter = AuditCounter(transactions, clock)
+    keep_rights = _rights_keeping(transactions, identity, clock, counter)
+    tokens_of = partial(_tokens, accounts, keep_rights, identity, clock, revocations)
     ours = TrustedIssuers([local.trusted()])
     trusted = ours if settings.is_local_mode else issuers.trusted
     tokens = tokens_of(trusted)
@@ -92,16 +100,18 @@ async def open_sign_in(
             revocations=revocations,
             doorbell=None if settings.database.pooler else doorbell,
             back_channel=BackChannel(LogoutTokenVerifier(issuers.trusted, clock), transactions),
+            counter=counter,
             command_line=tokens_of(ours),
         )
     finally:
         await key_uses.close()
+        await counter.close()
         await issuers.client.close()
 
 
 def _tokens(
     accounts: AccountRepository,
-    transactions: Transactions,
+    on_verified: Verified,
     identity: IdentitySettings,
     clock: Clock,
     revocations: RevocationLog,
@@ -115,20 +125,29 @@ def _tokens(
         accounts=accounts,
         settings=identity,
         clock=clock,
-        on_verified=_rights_keeping(transactions, identity, clock),
+        on_verified=on_verified,
         revocations=revocations,
     )
 
 
 def _rights_keeping(
-    transactions: Transactions, identity: IdentitySettings, clock: Clock
+    transactions: Transactions, identity: IdentitySettings, clock: Clock, counter: AuditCounter
 ) -> Verified:
     """Make what hears of verified tokens: for whatever works in the name of users later."""
     rights = RightsKeeper(transactions, identity, clock)
     sources = Renewal(transactions, identity)
 
     async def keep(caller: Caller) -> None:
+        if origin() != NOWHERE:  # the command line signs in anew with each command
+            counter.sign_in(caller.principal.actor, _sign_in_of(caller.grounds))
         await rights.keep(caller)
         await sources.renew(caller.principal)
 
     return keep
+
+
+def _sign_in_of(grounds: Grounds) -> str:
+    """Name the sign-in that a token is from: its session at the issuer, else the token itself."""
+    if grounds.session_id is not None:
+        return f"session {grounds.session_id}"
+    return f"token of {grounds.issued_at}"

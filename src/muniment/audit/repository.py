@@ -1,16 +1,17 @@
 """The trail in the database: entries are added, read and, when they are old, removed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, tuple_
+from pydantic import JsonValue, TypeAdapter
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muniment.audit.acts import Act, Action, name_of
+from muniment.audit.acts import Act, Action, Actor, Details, Outcome, name_of
 from muniment.audit.models import AuditEntry
 from muniment.kit.origin import Origin
 from muniment.kit.pagination import InvalidCursorError, KeyValue, Ordering, PageRequest
@@ -32,6 +33,28 @@ class EntryCriteria:
     """Id of an account, name in the trail, or issuer and subject in clear."""
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was counted: an entry, and what makes it the same as one that is there already."""
+
+    fold: str
+    """In hexadecimal digits."""
+    action: Action
+    outcome: Outcome
+    actor: Actor
+    details: Details
+    origin: Origin
+    """Of the first that was counted."""
+    count: int = 1
+
+
+_NOTES: Final = TypeAdapter(list[Mapping[str, JsonValue]])
+_FOLD: Final = text("select muniment_audit_fold(cast(:notes as jsonb))")
+_LOGOUT: Final = text(
+    "select muniment_audit_logout(:issuer, :subject, :actor, :request_id, cast(:address as inet))"
+)
 
 
 class AuditRepository:
@@ -60,6 +83,25 @@ class AuditRepository:
         with self._session.no_autoflush:
             await self._session.execute(entry)
 
+    async def fold(self, notes: Sequence[Note]) -> None:
+        """Add what was counted, in a transaction without a tenant: of all tenants in one call."""
+        rows = _NOTES.dump_json([_as_row(note) for note in notes]).decode()
+        await self._session.execute(_FOLD, {"notes": rows})
+
+    async def add_logout(self, issuer: str, subject: str | None, origin: Origin) -> None:
+        """Add that an issuer has ended a session, for each account of the user.
+
+        The transaction has no tenant; where no account is found, the entry has none either.
+        """
+        values = {
+            "issuer": issuer,
+            "subject": subject,
+            "actor": issuer if subject is None else name_of(issuer, subject),
+            "request_id": origin.request_id,
+            "address": origin.address,
+        }
+        await self._session.execute(_LOGOUT, values)
+
     async def list_page(self, wanted: EntryCriteria, paging: PageRequest) -> Sequence[AuditEntry]:
         """Read the entries of a page, and one more that tells whether another page follows.
 
@@ -86,6 +128,22 @@ class AuditRepository:
         return (await self._session.scalars(ordered.limit(paging.fetch_limit))).all()
 
 
+def _as_row(note: Note) -> Mapping[str, JsonValue]:
+    actor = note.actor
+    return {
+        "tenant_id": actor.tenant_id,
+        "actor_id": None if actor.account_id is None else str(actor.account_id),
+        "actor": actor.name,
+        "action": note.action.value,
+        "outcome": note.outcome,
+        "details": note.details.model_dump(mode="json", exclude_none=True),
+        "request_id": note.origin.request_id,
+        "address": note.origin.address,
+        "count": note.count,
+        "fold": note.fold,
+    }
+
+
 def _is_of(actor: str) -> ColumnElement[bool]:
     try:
         return AuditEntry.actor_id == UUID(actor)
@@ -97,10 +155,10 @@ def _is_of(actor: str) -> ColumnElement[bool]:
 def _place(key: tuple[KeyValue, ...]) -> tuple[KeyValue, int]:
     """Read the key of a cursor. Raises InvalidCursorError for a number that no entry has."""
     moment, number = key
-    text = str(number)
-    if not _NUMBER.fullmatch(text) or int(text) > _LARGEST_ID:
+    digits = str(number)
+    if not _NUMBER.fullmatch(digits) or int(digits) > _LARGEST_ID:
         raise InvalidCursorError
-    return moment, int(text)
+    return moment, int(digits)
 
 
 async def purge_audit(transactions: Transactions, kept_for: timedelta) -> int:

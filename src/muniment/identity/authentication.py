@@ -80,5 +80,5 @@ def _read_bearer(authorization: str) -> str:
     if scheme.lower() != "bearer":
         # Without a space all of it may be a secret, sent by itself.
         _log.warning("credential_refused", scheme=scheme[:16] if space else None)
-        raise InvalidTokenError
+        raise InvalidTokenError("scheme")
     return secret

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from muniment.audit.acts import Actor
 from muniment.identity.authentication import Caller
 from muniment.identity.claims import VerifiedClaims
 from muniment.identity.errors import InvalidTokenError
@@ -82,11 +83,11 @@ class BearerTokens:
         account = await self._read_account(credential)
         if not account.is_active:
             _log.warning("caller_refused", account=str(account.account_id), status=account.status)
-            raise InvalidTokenError
+            raise InvalidTokenError(account.status, _actor(credential, account))
         grounds = self._grounds(credential, account)
         if self._revocations is not None and await self._revocations.is_revoked(grounds):
             _log.warning("token_refused", reason=Reason.REVOKED.value)
-            raise InvalidTokenError
+            raise InvalidTokenError(Reason.REVOKED.value, _actor(credential, account))
         caller = Caller(_make_principal(credential, account), account, grounds)
         if known is None:
             await self._tell_verified(caller)
@@ -135,8 +136,13 @@ class BearerTokens:
         if account is None or not account.admits(credential.issued_at):
             # Erased, be it between the two statements: a later sign-in makes a fresh account.
             _log.warning("caller_refused", status="erased")
-            raise InvalidTokenError
+            raise InvalidTokenError("erased")
         return account
+
+
+def _actor(credential: Credential, account: KnownAccount) -> Actor:
+    claims = credential.claims
+    return Actor.user(account.account_id, account.tenant_id, claims.issuer, claims.subject)
 
 
 def _make_principal(credential: Credential, account: KnownAccount) -> Principal:

@@ -64,7 +64,7 @@ def _sole_authorization(connection: HTTPConnection) -> str | None:
     values = connection.headers.getlist("authorization")
     if len(values) > 1:
         _log.warning("credential_refused", headers=len(values))
-        raise InvalidTokenError
+        raise InvalidTokenError("many_headers")
     return values[0] if values else None
 
 

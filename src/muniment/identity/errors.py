@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from muniment.audit.acts import Actor
 from muniment.kit.errors import (
     ConflictError,
     FieldProblem,
@@ -39,7 +40,10 @@ class InvalidTokenError(MunimentError):
     title = "The token is not accepted"
     challenge: ClassVar[str] = 'Bearer error="invalid_token"'
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "other", actor: Actor | None = None) -> None:
+        """Keep what the audit may know of it, and nobody who is answered."""
+        self.reason = reason
+        self.actor = actor
         super().__init__(
             "The access token is not valid here, or no longer.",
             hint="Get a new access token and try again; the log of the server has the reason.",

@@ -77,7 +77,7 @@ class AccountRepository:
             names = {"issuer": issuer, "subject": subject, "tenant": tenant}
             erased_at: datetime | None = await session.scalar(_ERASED_AT, names)
             if erased_at is not None and issued_at <= erased_at:
-                raise InvalidTokenError
+                raise InvalidTokenError("erased")
 
 
 async def _ensure_tenant(session: AsyncSession, name: str) -> int:

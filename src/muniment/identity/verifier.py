@@ -44,7 +44,7 @@ class TokenVerifier:
             return await self._verify(token)
         except TokenRefusedError as refusal:
             _log.warning("token_refused", reason=refusal.reason.value)
-            raise InvalidTokenError from None
+            raise InvalidTokenError(refusal.reason.value) from None
 
     async def _verify(self, token: str) -> VerifiedClaims:
         if "." not in token and len(token) <= MAX_TOKEN_LENGTH:

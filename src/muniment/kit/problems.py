@@ -22,6 +22,9 @@ REQUEST_ID_KEY = "muniment.request_id"
 Caller: TypeAlias = Callable[[HTTPConnection], Awaitable[object]]
 """Says who makes a request. Raises the error that nobody is answered with."""
 
+Observer: TypeAlias = Callable[[HTTPConnection, MunimentError], None]
+"""Hears what a request is answered with."""
+
 
 def problem_response(error: MunimentError, scope: Scope) -> Response:
     """Answer a request with an error."""
@@ -35,11 +38,17 @@ def problem_response(error: MunimentError, scope: Scope) -> Response:
     )
 
 
-def add_problem_rendering(app: FastAPI, caller: Caller | None = None, prefix: str = "") -> None:
+def add_problem_rendering(
+    app: FastAPI,
+    caller: Caller | None = None,
+    prefix: str = "",
+    observer: Observer | None = None,
+) -> None:
     """Let an application answer expected errors with problem documents.
 
     The framework reads a body before it asks who sends it. So below `prefix` the caller is asked
     once more before anything is said about a body that cannot be read; None asks nobody.
+    `observer` hears each error when it is decided.
     """
 
     async def answer(request: Request, error: Exception) -> Response:
@@ -48,7 +57,10 @@ def add_problem_rendering(app: FastAPI, caller: Caller | None = None, prefix: st
                 await caller(request)
             except MunimentError as refusal:
                 error = refusal
-        return _answer_error(request, error)
+        translated = translate_error(error)
+        if observer is not None:
+            observer(request, translated)
+        return _answer_error(request, translated)
 
     for kind in (MunimentError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
@@ -59,11 +71,10 @@ def _is_of_body(error: Exception) -> bool:
     return is_unread or isinstance(error, RequestValidationError)
 
 
-def _answer_error(request: Request, error: Exception) -> Response:
-    translated = translate_error(error)
-    if isinstance(translated, MethodNotAllowedError):
-        translated.headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
-    return problem_response(translated, request.scope)
+def _answer_error(request: Request, error: MunimentError) -> Response:
+    if isinstance(error, MethodNotAllowedError):
+        error.headers["Allow"] = ", ".join(sorted(_allowed_methods(request)))
+    return problem_response(error, request.scope)
 
 
 def _allowed_methods(request: Request) -> set[str]:

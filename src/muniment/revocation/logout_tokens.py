@@ -28,6 +28,8 @@ class LogoutToken:
 
     entry: Entry
     token_id: str
+    subject: str | None = None
+    """Who has logged out, if the token says so beside the session."""
 
 
 class LogoutTokenVerifier:
@@ -53,7 +55,7 @@ class LogoutTokenVerifier:
             entry = Entry("session", issuer.identifier, session_id, cutoff)
         else:
             entry = Entry("subject", issuer.identifier, subject or "", cutoff)
-        return LogoutToken(entry, token_id)
+        return LogoutToken(entry, token_id, subject)
 
     def _check_times(self, claims: Mapping[str, object], issuer: TrustedIssuer) -> float:
         now, leeway = self._clock.now().timestamp(), issuer.leeway.total_seconds()

@@ -7,7 +7,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from muniment.audit.repository import AuditRepository
 from muniment.identity.refusals import TokenRefusedError
+from muniment.kit.origin import origin
 from muniment.postgres.unit_of_work import Transactions
 from muniment.revocation.entries import Entry
 from muniment.revocation.errors import LogoutTokenRefusedError
@@ -47,6 +49,9 @@ class BackChannel:
             is_new = await RevocationRepository(session).add([heard.entry], heard.token_id)
             if is_new and self._end_sessions is not None:
                 await self._end_sessions(session, heard.entry)
+            if is_new:
+                trail = AuditRepository(session)
+                await trail.add_logout(heard.entry.issuer, heard.subject, origin())
         if not is_new:
             _log.warning("logout_token_refused", reason="replayed")
             raise LogoutTokenRefusedError
