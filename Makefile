@@ -8,7 +8,7 @@ DEMO_DOCS := examples/handbook ARCHITECTURE.md docs/guides docs/decisions
 T ?= tests
 JOBS ?= 2
 # What decides who may see what, and whether a quote is true: every line and every branch is tested.
-WHOLE := src/muniment/identity/*,src/muniment/*/policy.py,src/muniment/answers/citations.py,src/muniment/answers/repository.py,src/muniment/answers/service.py
+WHOLE := src/muniment/identity/*,src/muniment/api_keys/*,src/muniment/*/policy.py,src/muniment/answers/citations.py,src/muniment/answers/repository.py,src/muniment/answers/service.py
 
 .PHONY: setup demo test cover trial check fix serve keycloak bench lock help
 .DEFAULT_GOAL := help

@@ -82,6 +82,20 @@ class TestAuthenticate:
 
 
 class TestRefusals:
+    async def test_name_the_key_to_the_operator_and_never_show_it(self, desk: Desk) -> None:
+        alice = await desk.sign_in()
+        made = await desk.make(alice)
+        await desk.run("update api_key set revoked_at = now()")
+        secret = made.secret.get_secret_value()
+        with structlog.testing.capture_logs() as logs, pytest.raises(InvalidTokenError) as refused:
+            await desk.way_in().authenticate(secret)
+        assert [entry["key_id"] for entry in logs] == [str(made.key.id)]
+        assert (refused.value.reason, refused.value.actor) == (
+            "key_revoked",
+            alice.principal.actor,
+        )
+        assert secret not in f"{logs} {refused.value!r}"
+
     async def test_of_a_typing_error_asks_the_database_nothing(self, desk: Desk) -> None:
         secret = make_key().secret.get_secret_value()
         wrong = secret[:-1] + ("a" if secret[-1] != "a" else "b")

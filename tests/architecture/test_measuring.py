@@ -69,5 +69,5 @@ class TestWholeGroups:
         listed = re.search(r"^WHOLE := (.+)$", read("Makefile"), re.MULTILINE)
         assert listed is not None
         patterns = listed[1].split(",")
-        assert len(patterns) == 5
+        assert len(patterns) == 6
         assert [pattern for pattern in patterns if not any(ROOT.glob(pattern))] == []

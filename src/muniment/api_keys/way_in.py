@@ -15,6 +15,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from muniment.api_keys.form import hash_of, is_well_formed
 from muniment.api_keys.uses import KeyUses
+from muniment.audit.acts import Actor
 from muniment.identity.assertions import attributes_of, groups_of, roles_of
 from muniment.identity.authentication import Caller
 from muniment.identity.errors import InvalidTokenError
@@ -50,9 +51,10 @@ class KeyReason(StrEnum):
 class _KeyRefusedError(Exception):
     """A key failed a check; the way in turns this into the one answer for all."""
 
-    def __init__(self, reason: KeyReason) -> None:
+    def __init__(self, reason: KeyReason, known: "_KnownKey | None" = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.known = known
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,12 @@ class _KnownKey:
     tenant: str
     account: KnownAccount
     rights: _Rights | None
+
+    @property
+    def owner(self) -> Actor:
+        """Name whose key it is, for the audit."""
+        account = self.account
+        return Actor.user(account.account_id, account.tenant_id, self.issuer, self.subject)
 
 
 _KNOWN_KEY: Final = TypeAdapter(_KnownKey)
@@ -107,8 +115,7 @@ class ApiKeys:
             known = await self._find(secret)
             caller = self._let_in(known)
         except _KeyRefusedError as refusal:
-            _log.warning("key_refused", reason=refusal.reason.value)
-            raise InvalidTokenError(f"key_{refusal.reason.value}") from None
+            raise _told(refusal) from None
         account = caller.account
         self._uses.note(account.tenant_id, account.account_id, known.key_id, known.last_used_at)
         return caller
@@ -124,19 +131,19 @@ class ApiKeys:
     def _let_in(self, known: _KnownKey) -> Caller:
         now = self._clock.now()
         if known.revoked_at is not None:
-            raise _KeyRefusedError(KeyReason.REVOKED)
+            raise _KeyRefusedError(KeyReason.REVOKED, known)
         if not known.account.is_active:
-            raise _KeyRefusedError(KeyReason.OWNER)
+            raise _KeyRefusedError(KeyReason.OWNER, known)
         issuer = self._issuers.find(known.issuer)
         if issuer is None:
-            raise _KeyRefusedError(KeyReason.ISSUER)
+            raise _KeyRefusedError(KeyReason.ISSUER, known)
         if known.rights is None:
-            raise _KeyRefusedError(KeyReason.RIGHTS)
+            raise _KeyRefusedError(KeyReason.RIGHTS, known)
         if now >= known.expires_at:
-            raise _KeyRefusedError(KeyReason.EXPIRED)
+            raise _KeyRefusedError(KeyReason.EXPIRED, known)
         rights_hold_for = self._rights_hold_for(known.issuer, now - known.rights.verified_at)
         if not rights_hold_for:
-            raise _KeyRefusedError(KeyReason.RIGHTS)
+            raise _KeyRefusedError(KeyReason.RIGHTS, known)
         expires_at = now + min(known.expires_at - now, rights_hold_for)
         grounds = Grounds(
             account_id=known.account.account_id,
@@ -174,6 +181,14 @@ class ApiKeys:
             group_prefix=issuer.assertable.group_prefix,
             verified_at=rights.verified_at,
         )
+
+
+def _told(refusal: _KeyRefusedError) -> InvalidTokenError:
+    """Tell the log and the audit which key was refused and why, and the caller neither."""
+    reason, known = refusal.reason.value, refusal.known
+    key_id = None if known is None else str(known.key_id)
+    _log.warning("key_refused", reason=reason, key_id=key_id)
+    return InvalidTokenError(f"key_{reason}", None if known is None else known.owner)
 
 
 def _as_claims(rights: _Rights, issuer: TrustedIssuer) -> dict[str, object]:
