@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from muniment.audit import repository
 from muniment.audit.acts import Act, Action, Actor, Details, Target
 from muniment.audit.models import AuditEntry
 from muniment.audit.repository import purge_audit
@@ -121,3 +122,16 @@ class TestPurge:
         assert await purge_audit(database.worker, timedelta(days=7)) == 1
         assert [entry.actor for entry in await trail_of(database)] == [ALICE.name]
         assert await purge_audit(database.worker, timedelta(days=7)) == 0
+
+    async def test_removes_piece_by_piece_however_much_it_is(
+        self, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(repository, "PIECE", 2)
+        for _ in range(5):
+            await write(database)
+        async with database.owner.begin() as owner:
+            aged = "update audit_entry set created_at = now() - interval '8 days'"
+            await owner.execute(text(aged))
+        await write(database)
+        assert await purge_audit(database.worker, timedelta(days=7)) == 5
+        assert len(await trail_of(database)) == 1

@@ -1,8 +1,9 @@
 import asyncio
+from uuid import UUID
 
 import pytest
 
-from muniment.kit.origin import NOWHERE, Origin, bind_origin, network_of, origin
+from muniment.kit.origin import NOWHERE, Origin, bind_key, bind_origin, network_of, origin
 
 
 class TestOrigin:
@@ -32,6 +33,23 @@ class TestOrigin:
             return origin()
 
         await asyncio.create_task(ask())
+        assert origin() == NOWHERE
+
+
+class TestKey:
+    async def test_is_that_of_its_request_alone(self) -> None:
+        key = UUID(int=1)
+
+        async def ask() -> list[UUID | None]:
+            found = []
+            for given in (key, None, key):
+                bind_origin({"type": "http", "client": None}, "abc")
+                found.append(origin().key_id)
+                bind_key(given)
+                found.append(origin().key_id)
+            return found
+
+        assert await asyncio.create_task(ask()) == [None, key, None, None, None, key]
         assert origin() == NOWHERE
 
 

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from muniment.identity.local_issuer import ISSUER
-from tests.library.arrange import give, make_collection
+from tests.library.arrange import add, give, make_collection
+from tests.support.api_keys import make_key
 from tests.support.callers import ADMIN, MEMBER, CallerSpec, bearer
 from tests.support.database import TestDatabase
 from tests.support.trail import Entry, trail_of
@@ -100,6 +101,27 @@ class TestDenied:
         path = f"{COLLECTIONS}/01981f2e-5c6a-7d1f-8a3b-0c9d2e4f6a81"
         assert (await alice.get(path)).status_code == 404
         assert await told(product, migrated, "access.denied") == []
+
+
+class TestKey:
+    async def test_is_named_in_what_is_done_and_refused_with_it(
+        self, product: WholeProduct, migrated: TestDatabase, alice: httpx2.AsyncClient
+    ) -> None:
+        collection = await make_collection(alice)
+        documents = [await add(alice, collection, f"{number}.txt") for number in range(2)]
+        key = await make_key(product, CallerSpec("alice", MEMBER))
+        paths = [f"/api/v1/documents/{document}" for document in documents]
+        async with product.client(None) as client:
+            headers = {"If-Match": "*", **bearer(key.secret)}
+            assert (await client.delete(paths[0], headers=headers)).status_code == 204
+            assert (await client.get(USERS, headers=headers)).status_code == 403
+        assert (await alice.delete(paths[1], headers={"If-Match": "*"})).status_code == 204
+        entries = await told(product, migrated, "document.deleted", "access.denied")
+        named = sorted((entry.action, str(entry.details.get("key_id"))) for entry in entries)
+        assert named == [
+            ("access.denied", key.id),
+            *sorted([("document.deleted", key.id), ("document.deleted", "None")]),
+        ]
 
 
 class TestSignInRefused:

@@ -34,6 +34,27 @@ class AuditEntry(Base):
         CheckConstraint("outcome in ('done', 'denied', 'failed')", name="outcome"),
         CheckConstraint("count > 0", name="count"),
         Index("audit_entry_tenant_id_created_at_id_idx", "tenant_id", "created_at", "id"),
+        Index(
+            "audit_entry_tenant_id_action_created_at_id_idx",
+            "tenant_id",
+            "action",
+            "created_at",
+            "id",
+        ),
+        Index(
+            "audit_entry_tenant_id_actor_created_at_id_idx",
+            "tenant_id",
+            "actor",
+            "created_at",
+            "id",
+        ),
+        Index(
+            "audit_entry_tenant_id_actor_id_created_at_id_idx",
+            "tenant_id",
+            "actor_id",
+            "created_at",
+            "id",
+        ),
         Index("audit_entry_created_at_idx", "created_at"),
         Index(
             "audit_entry_fold_key",

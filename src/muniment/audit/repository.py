@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.audit.acts import Act, Action, Actor, Details, Outcome, name_of
@@ -19,6 +19,8 @@ from muniment.postgres.unit_of_work import Transactions
 
 NEWEST_FIRST: Final = Ordering("audit.newest", (datetime, str))
 """By moment and number; a cursor holds the number as text, since it may grow beyond 31 bits."""
+PIECE: Final = 5_000
+"""So many old entries are removed at once."""
 _LARGEST_ID: Final = 2**63 - 1
 _NUMBER: Final = re.compile("[0-9]{1,19}")
 
@@ -74,7 +76,7 @@ class AuditRepository:
             outcome="done",
             object_kind=None if target is None else target.kind,
             object_id=None if target is None else target.id,
-            details=act.details.model_dump(mode="json", exclude_none=True),
+            details=_as_json(act.details, origin),
             request_id=origin.request_id,
             address=origin.address,
         )
@@ -107,25 +109,35 @@ class AuditRepository:
 
         The walls show those of the transaction's tenant alone; to name it here serves the index.
         """
-        moment = AuditEntry.created_at
-        statement = select(AuditEntry).where(
-            AuditEntry.tenant_id.is_(None)
-            if wanted.tenant_id is None
-            else AuditEntry.tenant_id == wanted.tenant_id
-        )
-        if wanted.action is not None:
-            statement = statement.where(AuditEntry.action == wanted.action.value)
-        if wanted.actor is not None:
-            statement = statement.where(_is_of(wanted.actor))
-        if wanted.since is not None:
-            statement = statement.where(moment >= wanted.since)
-        if wanted.until is not None:
-            statement = statement.where(moment < wanted.until)
-        after = paging.after(NEWEST_FIRST)
-        if after is not None:
-            statement = statement.where(tuple_(moment, AuditEntry.id) < _place(after))
-        ordered = statement.order_by(moment.desc(), AuditEntry.id.desc())
-        return (await self._session.scalars(ordered.limit(paging.fetch_limit))).all()
+        return (await self._session.scalars(statement_of(wanted, paging))).all()
+
+
+def statement_of(wanted: EntryCriteria, paging: PageRequest) -> Select[AuditEntry]:
+    """Write the statement of a page."""
+    moment = AuditEntry.created_at
+    statement = select(AuditEntry).where(
+        AuditEntry.tenant_id.is_(None)
+        if wanted.tenant_id is None
+        else AuditEntry.tenant_id == wanted.tenant_id
+    )
+    if wanted.action is not None:
+        statement = statement.where(AuditEntry.action == wanted.action.value)
+    if wanted.actor is not None:
+        statement = statement.where(_is_of(wanted.actor))
+    if wanted.since is not None:
+        statement = statement.where(moment >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(moment < wanted.until)
+    after = paging.after(NEWEST_FIRST)
+    if after is not None:
+        statement = statement.where(tuple_(moment, AuditEntry.id) < _place(after))
+    ordered = statement.order_by(moment.desc(), AuditEntry.id.desc())
+    return ordered.limit(paging.fetch_limit)
+
+
+def _as_json(details: Details, origin: Origin) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = details.model_dump(mode="json", exclude_none=True)
+    return facts if origin.key_id is None else {**facts, "key_id": str(origin.key_id)}
 
 
 def _as_row(note: Note) -> Mapping[str, JsonValue]:
@@ -136,7 +148,7 @@ def _as_row(note: Note) -> Mapping[str, JsonValue]:
         "actor": actor.name,
         "action": note.action.value,
         "outcome": note.outcome,
-        "details": note.details.model_dump(mode="json", exclude_none=True),
+        "details": _as_json(note.details, note.origin),
         "request_id": note.origin.request_id,
         "address": note.origin.address,
         "count": note.count,
@@ -149,7 +161,7 @@ def _is_of(actor: str) -> ColumnElement[bool]:
         return AuditEntry.actor_id == UUID(actor)
     except ValueError:
         issuer, _, subject = actor.partition("|")
-        return or_(AuditEntry.actor == actor, AuditEntry.actor == name_of(issuer, subject))
+        return AuditEntry.actor.in_((actor, name_of(issuer, subject)))
 
 
 def _place(key: tuple[KeyValue, ...]) -> tuple[KeyValue, int]:
@@ -162,8 +174,21 @@ def _place(key: tuple[KeyValue, ...]) -> tuple[KeyValue, int]:
 
 
 async def purge_audit(transactions: Transactions, kept_for: timedelta) -> int:
-    """Remove what has been kept for longer than that, as the worker role; give its number."""
-    async with transactions.begin(None) as session:
-        expired = AuditEntry.created_at < func.now() - kept_for
-        removed = delete(AuditEntry).where(expired).returning(AuditEntry.id)
-        return len((await session.scalars(removed)).all())
+    """Remove what has been kept for longer than that, as the worker role; give its number.
+
+    In pieces, each with its own transaction: after a shorter time was set it may be almost all.
+    """
+    total = 0
+    while True:
+        async with transactions.begin(None) as session:
+            expired = (
+                select(AuditEntry.id)
+                .where(AuditEntry.created_at < func.now() - kept_for)
+                .order_by(AuditEntry.created_at)
+                .limit(PIECE)
+            )
+            removed = delete(AuditEntry).where(AuditEntry.id.in_(expired)).returning(AuditEntry.id)
+            number = len((await session.scalars(removed)).all())
+        total += number
+        if number < PIECE:
+            return total

@@ -10,6 +10,7 @@ from muniment.identity.grounds import Grounds
 from muniment.identity.principal import Principal
 from muniment.identity.repository import KnownAccount
 from muniment.kit.logging import bind_caller
+from muniment.kit.origin import bind_key
 
 API_KEY_PREFIX = "mun_"
 _log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Authenticator:
         caller = await self._authenticate(authorization, cookie)
         principal = caller.principal
         bind_caller(tenant=principal.tenant, user=str(principal.user_id))
+        bind_key(caller.grounds.key_id)
         return caller
 
     async def _authenticate(self, authorization: str | None, cookie: str | None) -> Caller:

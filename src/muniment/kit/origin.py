@@ -1,9 +1,10 @@
 """Where a request came from, for what is written down about it far below the web framework."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
+from uuid import UUID
 
 from starlette.types import Scope
 
@@ -15,6 +16,8 @@ class Origin:
     request_id: str | None = None
     address: str | None = None
     """In its one form; an IPv4 address that came in the form of the other is written as itself."""
+    key_id: UUID | None = None
+    """The API key that the caller came with."""
 
 
 NOWHERE: Final = Origin()
@@ -29,6 +32,12 @@ def bind_origin(scope: Scope, request_id: str) -> None:
     """
     client = scope.get("client")
     _origin.set(Origin(request_id, _plain_address(client[0]) if client else None))
+
+
+def bind_key(key_id: UUID | None) -> None:
+    """Keep with which key the caller of this request has come, if with one."""
+    if key_id != _origin.get().key_id:
+        _origin.set(replace(_origin.get(), key_id=key_id))
 
 
 def origin() -> Origin:

@@ -68,6 +68,7 @@ class EntryDetails(BaseModel):
     is_restricted: bool | None = Field(
         description="Whether the document has an access rule from then on."
     )
+    key_id: UUID | None = Field(description="The API key that the actor came with.")
     reason: str | None = Field(description="The code of why something was refused.")
     route: str | None = Field(
         description="Verb and template of the route, of the first of those that are counted."
