@@ -7,6 +7,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from muniment.app.request_heads import MAX_HEAD_BYTES, MAX_TARGET_BYTES, BoundedHeads
 from tests.support.http_server import PATIENCE_S, http_server, say
@@ -145,3 +146,23 @@ class TestWhatIsNoRequest:
     )
     async def test_is_answered_with_a_problem(self, port: int, sent: bytes) -> None:
         assert problem_of(await say(port, sent))["code"] == "malformed_request"
+
+
+class TestLog:
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            b"GET /?marker=" + b"a" * MAX_TARGET_BYTES + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+            HEAD + b"Authorization: Bearer marker" + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+            b"marker marker\r\n\r\n",
+        ],
+    )
+    async def test_says_what_was_refused_and_nothing_of_it(
+        self, port: int, sent: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with capture_logs() as entries:
+            answer = await say(port, sent)
+        problem = problem_of(answer)
+        (entry,) = [each for each in entries if each["event"] == "request_head_refused"]
+        assert (entry["code"], entry["request_id"]) == (problem["code"], problem["request_id"])
+        assert "marker" not in f"{answer!r} {entries} {caplog.text}"
