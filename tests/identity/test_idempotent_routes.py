@@ -146,6 +146,15 @@ class TestRepeatedRequest:
         await alice.post(THINGS, json={"name": "lamp"})
         assert workshop.made == ["chair", "table", "lamp"]
 
+    @pytest.mark.parametrize("verb", ["PUT", "DELETE", "TRACE"])
+    async def test_of_another_verb_is_no_repetition(
+        self, alice: httpx2.AsyncClient, verb: str
+    ) -> None:
+        await make(alice)
+        headers = {"Idempotency-Key": "key"}
+        answer = await alice.request(verb, THINGS, json={"name": "chair"}, headers=headers)
+        assert answer.status_code == 405
+
     async def test_is_refused_with_another_body(self, alice: httpx2.AsyncClient) -> None:
         await make(alice, "chair")
         response = await make(alice, "table")

@@ -305,7 +305,11 @@ class TestReadUser:
         assert response.status_code == 404
 
     async def test_does_not_take_a_word_for_an_id(self, admin: httpx2.AsyncClient) -> None:
-        assert (await admin.get(f"{USERS}/bob")).status_code == 422
+        assert (await admin.get(f"{USERS}/bob")).status_code == 404
+
+    async def test_does_not_take_oneself_for_an_id(self, admin: httpx2.AsyncClient) -> None:
+        refused = await admin.delete(f"{USERS}/me", headers={"If-Match": "*"})
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, PATCH")
 
 
 class TestUpdateUser:

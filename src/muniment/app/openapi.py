@@ -10,10 +10,12 @@ from pydantic.json_schema import models_json_schema
 from typing_extensions import override
 
 from muniment.kit.errors import (
+    HeadTooLargeError,
     InternalError,
     InvalidInputError,
     MalformedRequestError,
     MunimentError,
+    TargetTooLongError,
     UnavailableError,
     UnknownHostError,
     UnsupportedMediaTypeError,
@@ -110,7 +112,8 @@ def _document_errors(operation: dict[str, Any]) -> None:
     if "application/json" in responses.get("422", {}).get("content", {}):
         del responses["422"]
     errors: list[type[MunimentError]] = [
-        *(InternalError, UnavailableError, UnknownParameterError, UnknownHostError)
+        *(InternalError, UnavailableError, UnknownParameterError, UnknownHostError),
+        *(TargetTooLongError, HeadTooLargeError),
     ]
     if operation.get("parameters") or "requestBody" in operation:
         errors.append(InvalidInputError)

@@ -37,28 +37,28 @@ class RateLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     per_principal: Rate = Field(
-        default=50,
+        default=500,
         description="Requests a second of each signed-in caller, with all their tokens, sessions"
         " and keys together; 0 is no limit.",
     )
     per_principal_burst: Burst = Field(
-        default=200, description="As many at once, after a while without any."
+        default=10_000, description="As many at once, after a while without any."
     )
     per_key: Rate = Field(
-        default=25,
+        default=250,
         description="Requests a second with each API key; the other requests of its owner go on"
         " when it is used up. 0 is no limit.",
     )
     per_key_burst: Burst = Field(
-        default=100, description="As many at once, after a while without any."
+        default=5_000, description="As many at once, after a while without any."
     )
     per_address: Rate = Field(
-        default=20,
+        default=100,
         description="Requests a second from each address (IPv6: each /64 network) without a"
         " credential or with a bad one; good ones from there go on. 0 is no limit.",
     )
     per_address_burst: Burst = Field(
-        default=200, description="As many at once, after a while without any."
+        default=2_000, description="As many at once, after a while without any."
     )
 
 

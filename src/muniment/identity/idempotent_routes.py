@@ -106,7 +106,9 @@ class IdempotentRoute(APIRoute):
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request, or give the answer that its key stands for."""
-        key = _read_key(scope) if accepts_key(self.dependant) else None
+        # Requests of other verbs come here too, to be refused.
+        is_meant = scope["method"] in (self.methods or ()) and accepts_key(self.dependant)
+        key = _read_key(scope) if is_meant else None
         if key is None:
             await super().handle(scope, receive, send)
             return

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from muniment.audit.acts import Action
 from muniment.audit.models import AuditEntry
@@ -25,7 +25,14 @@ def _plain(text: str) -> str:
     return text
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _written_out(value: object) -> object:
+    """Refuse what is read as seconds since 1970: a moment is written out (RFC 3339, 5.6)."""
+    if not isinstance(value, datetime) and "T" not in str(value).upper():
+        raise ValueError("write the moment with date, time and offset: 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 
 
 class EntryFilter(BaseModel):

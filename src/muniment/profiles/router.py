@@ -107,7 +107,7 @@ async def create_user(
 
 
 @router.get(
-    "/{user_id}",
+    "/{user_id:uuid}",
     summary="Read a user",
     response_model=UserRead,
     responses=answers_with(200, "ETag") | problem_responses(*GUARD_ERRORS, UserNotFoundError),
@@ -120,7 +120,7 @@ async def read_user(_: CanReadUsers, user_id: UserId, users: Users, response: Re
 
 
 @router.patch(
-    "/{user_id}",
+    "/{user_id:uuid}",
     summary="Disable or enable a user",
     response_model=UserRead,
     responses=answers_with(200, "ETag")
@@ -147,7 +147,7 @@ async def update_user(
 
 
 @router.delete(
-    "/{user_id}",
+    "/{user_id:uuid}",
     summary="Erase a user",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(

@@ -1,7 +1,7 @@
 """Routes that give the content of a document: its text, its original, and how far it is."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import orjson
@@ -36,6 +36,11 @@ router = APIRouter(tags=["documents"])
 VersionNumber = Annotated[
     int | None, Query(alias="version", ge=1, le=2**31 - 1, description="Number of a version.")
 ]
+_ANY_BYTES: Final[dict[str, object]] = {
+    media_type: {"schema": {"type": "string", "format": "binary"}}
+    for media_type in ("application/octet-stream", "*/*")
+}
+"""Whatever was uploaded; the first is for programs that ask what they may expect."""
 _EVENTS: dict[int | str, dict[str, object]] = {
     200: {"content": {"text/event-stream": {}}, "description": "Events `progress`."}
 }
@@ -76,8 +81,8 @@ async def read_text(
     summary="Download the original",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"application/octet-stream": {}}, "description": "The bytes."},
-        206: {"content": {"application/octet-stream": {}}, "description": "The part."},
+        200: {"content": _ANY_BYTES, "description": "The bytes."},
+        206: {"content": _ANY_BYTES, "description": "The part."},
         **problem_responses(
             *READ_ERRORS, VersionNotFoundError, OriginalGoneError, RangeNotSatisfiableError
         ),
