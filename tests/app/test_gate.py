@@ -9,12 +9,13 @@ import httpx2
 import pytest
 from starlette.types import ASGIApp, Message, Scope
 
-from muniment.app.gate import PROBES, HostNames, network_of
+from muniment.app.gate import PROBES, HostNames, counted_as
 from muniment.app.server_settings import ServerSettings
 from muniment.app.settings import Settings
 from muniment.kit.errors import UnavailableError
+from tests.support.api_keys import make_key
 from tests.support.app import BASE_URL, UNLIMITED
-from tests.support.callers import ADMIN, MEMBER, CallerSpec
+from tests.support.callers import ADMIN, MEMBER, CallerSpec, bearer
 from tests.support.database import TestDatabase
 from tests.support.demo_app import create_demo_app
 from tests.support.http_server import http_server
@@ -79,18 +80,18 @@ class TestHostNames:
             server_of(allowed_hosts=[name])
 
 
-class TestNetworkOf:
+class TestCountedAs:
     def test_an_address_of_version_4_stands_for_itself(self) -> None:
-        assert network_of("192.0.2.7") == network_of("::ffff:192.0.2.7") == "192.0.2.7"
-        assert network_of("192.0.2.7") != network_of("192.0.2.8")
+        assert counted_as("192.0.2.7") == counted_as("::ffff:192.0.2.7") == "192.0.2.7"
+        assert counted_as("192.0.2.7") != counted_as("192.0.2.8")
 
     def test_one_of_version_6_stands_for_its_network(self) -> None:
-        assert network_of("2001:db8::1") == network_of("2001:db8::ffff:1:2:3")
-        assert network_of("2001:db8::1") == IPv6Network("2001:db8::/64")
-        assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
+        assert counted_as("2001:db8::1") == counted_as("2001:db8::ffff:1:2:3")
+        assert counted_as("2001:db8::1") == IPv6Network("2001:db8::/64")
+        assert counted_as("2001:db8::1") != counted_as("2001:db8:0:1::1")
 
     def test_what_is_none_stands_for_itself(self) -> None:
-        assert network_of("unknown") == "unknown"
+        assert counted_as("unknown") == "unknown"
 
 
 @asynccontextmanager
@@ -211,6 +212,23 @@ class TestPrincipalLimit:
         ):
             answers = await asyncio.gather(*(alice.get(ME) for _ in range(30)))
         assert sorted(answer.status_code for answer in answers) == [200] * 10 + [429] * 20
+
+
+class TestKeyLimit:
+    async def test_a_script_that_runs_wild_leaves_room_for_its_owner(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        limits = {"per_principal": (0.001, 5), "per_key": (0.001, 2)}
+        async with (
+            product_with(migrated, tmp_path, **limits) as product,
+            product.client(ALICE) as alice,
+            product.client(None) as script,
+        ):
+            script.headers.update(bearer((await make_key(product, ALICE)).secret))
+            assert await statuses(script, 20) == [200] * 2 + [429] * 18
+            assert await statuses(alice, 4) == [200] * 3 + [429], "they share one bucket"
+            script.headers.update(bearer((await make_key(product, ALICE)).secret))
+            assert await statuses(script, 1) == [429], "another key is no other caller"
 
 
 class TestAddressLimit:

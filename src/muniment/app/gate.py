@@ -62,7 +62,7 @@ def _one_spelling(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def network_of(address: str) -> Who:
+def counted_as(address: str) -> Who:
     """Give whom an address stands for: with IPv6 everybody has a whole network of them."""
     try:
         parsed = ip_address(address)
@@ -152,7 +152,7 @@ def _is_of_stranger(scope: Scope, start: Message) -> bool:
 
 def _source_of(scope: Scope) -> Who:
     client = scope.get("client")
-    return network_of(client[0][:_LONGEST_ADDRESS]) if client else ""
+    return counted_as(client[0][:_LONGEST_ADDRESS]) if client else ""
 
 
 async def _refuse(error: MunimentError, scope: Scope, receive: Receive, send: Send) -> None:
