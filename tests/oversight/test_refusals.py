@@ -123,6 +123,18 @@ class TestKey:
             *sorted([("document.deleted", key.id), ("document.deleted", "None")]),
         ]
 
+    async def test_that_was_revoked_is_told_to_the_tenant_of_its_owner(
+        self, product: WholeProduct, migrated: TestDatabase, alice: httpx2.AsyncClient
+    ) -> None:
+        key = await make_key(product, CallerSpec("alice", MEMBER))
+        (await alice.delete(f"/api/v1/api-keys/{key.id}")).raise_for_status()
+        async with product.client(None) as client:
+            assert (await client.get(ME, headers=bearer(key.secret))).status_code == 401
+        [entry] = await told(product, migrated, "sign_in.refused")
+        me = (await alice.get(ME)).json()["id"]
+        assert (str(entry.actor_id), entry.outcome) == (me, "failed")
+        assert (entry.details["reason"], entry.details["key_id"]) == ("key_revoked", key.id)
+
 
 class TestSignInRefused:
     async def test_without_a_credential(

@@ -91,6 +91,16 @@ class TestBackChannel:
         assert [entry.tenant_id is None for entry in entries] == [False, True, True]
         assert [entry.actor_id is None for entry in entries] == [False, True, True]
 
+    async def test_leaves_an_entry_of_a_token_that_it_does_not_believe(
+        self, trusting: Trusting, migrated: TestDatabase
+    ) -> None:
+        for _ in range(2):
+            await trusting.log_out("not.a.token")
+        await trusting.product.serving.sign_in.counter.flush()
+        [entry] = await trail_of(migrated)
+        assert (entry.action, entry.outcome, entry.count) == ("logout", "failed", 2)
+        assert entry.details["reason"] == "logout_token_refused"
+
     async def test_ends_all_sessions_of_a_user_it_names_alone(self, trusting: Trusting) -> None:
         tokens = [trusting.token(), trusting.token(sid="sid-2"), trusting.token(sub="bob")]
         await trusting.log_out(trusting.logout_token(sid=ABSENT))

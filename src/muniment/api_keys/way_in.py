@@ -27,6 +27,7 @@ from muniment.identity.principal import Principal
 from muniment.identity.repository import KnownAccount
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import Clock
+from muniment.kit.origin import bind_key
 from muniment.postgres.prepared import PreparedReads
 
 _SIGN_IN: Final = "select * from muniment_key_sign_in($1)"
@@ -188,6 +189,7 @@ def _told(refusal: _KeyRefusedError) -> InvalidTokenError:
     reason, known = refusal.reason.value, refusal.known
     key_id = None if known is None else str(known.key_id)
     _log.warning("key_refused", reason=reason, key_id=key_id)
+    bind_key(None if known is None else known.key_id)
     return InvalidTokenError(f"key_{reason}", None if known is None else known.owner)
 
 

@@ -11,13 +11,26 @@ from starlette.types import Scope
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The name of a request and the address that it came from, as far as there is one."""
+    """The name of a request and where it came from, as far as there is such a thing."""
 
     request_id: str | None = None
-    address: str | None = None
-    """In its one form; an IPv4 address that came in the form of the other is written as itself."""
+    peer: str | None = None
+    """As the server tells it."""
     key_id: UUID | None = None
     """The API key that the caller came with."""
+
+    @property
+    def address(self) -> str | None:
+        """Give the address in its one form: IPv4 as itself, None for what is none, as a socket.
+
+        Read when something is written down about a request, since most leave nothing.
+        """
+        try:
+            parsed = ip_address(self.peer or "")
+        except ValueError:
+            return None
+        mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+        return str(mapped or parsed).partition("%")[0]
 
 
 NOWHERE: Final = Origin()
@@ -31,7 +44,7 @@ def bind_origin(scope: Scope, request_id: str) -> None:
     Behind a trusted proxy the server has put the caller's own address there.
     """
     client = scope.get("client")
-    _origin.set(Origin(request_id, _plain_address(client[0]) if client else None))
+    _origin.set(Origin(request_id, client[0] if client else None))
 
 
 def bind_key(key_id: UUID | None) -> None:
@@ -49,13 +62,3 @@ def network_of(address: str) -> str:
     """Give the network that an address is counted with: whoever has one there has all of it."""
     prefix = _PREFIX_V6 if ":" in address else _PREFIX_V4
     return str(ip_network(f"{address}/{prefix}", strict=False))
-
-
-def _plain_address(text: str) -> str | None:
-    """Write an address in its one form, None for what is no address, such as a socket's path."""
-    try:
-        parsed = ip_address(text)
-    except ValueError:
-        return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return str(mapped or parsed).partition("%")[0]

@@ -1,1 +1,1 @@
-"""Reading the audit: who may, and what of it they are shown."""
+"""Reading the audit: who may, and what they are shown; and noting what requests were refused."""

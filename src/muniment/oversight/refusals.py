@@ -13,6 +13,7 @@ from muniment.identity.errors import InvalidTokenError
 from muniment.kit.errors import MunimentError
 from muniment.kit.origin import origin
 from muniment.kit.route_templates import RouteTemplates
+from muniment.revocation.errors import LogoutTokenRefusedError
 
 COUNTER_KEY: Final = "audit_counter"
 """The name of the counter in the state of a request."""
@@ -20,7 +21,10 @@ _REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 class RefusalNotes:
-    """Notes 401 and 403, not 404: to tell hidden from not there would cost another question."""
+    """Notes 401, 403 and refused logout tokens.
+
+    Not 404: to tell what is hidden from what is not there would cost another question.
+    """
 
     def __init__(self, templates: RouteTemplates) -> None:
         self._templates = templates
@@ -28,7 +32,9 @@ class RefusalNotes:
     def __call__(self, connection: HTTPConnection, error: MunimentError) -> None:
         """Note what a request is answered with, if that is a refusal of its caller."""
         counter = connection.scope.get("state", {}).get(COUNTER_KEY)
-        if error.status not in _REFUSALS or not isinstance(counter, AuditCounter):
+        is_logout = isinstance(error, LogoutTokenRefusedError)
+        is_refusal = is_logout or error.status in _REFUSALS
+        if not is_refusal or not isinstance(counter, AuditCounter):
             return
         token = error if isinstance(error, InvalidTokenError) else None
         route = f"{connection.scope['method']} {self._templates.find(connection.scope)}"
@@ -40,4 +46,5 @@ class RefusalNotes:
             return
         known = None if token is None else token.actor
         actor = known or Actor.anonymous(origin().address)
-        counter.refuse(Action.SIGN_IN_REFUSED, "failed", actor, details)
+        action = Action.LOGOUT if is_logout else Action.SIGN_IN_REFUSED
+        counter.refuse(action, "failed", actor, details)
