@@ -32,10 +32,13 @@ class BrowsersOnly(Authenticator):
 
     def __init__(self, real: Authenticator) -> None:
         self._real = real
+        self.browser = real.browser
 
     @override
-    async def authenticate(self, authorization: str | None, cookie: str | None = None) -> Caller:
-        caller = await self._real.authenticate(authorization, cookie)
+    async def authenticate(
+        self, authorization: str | None, cookie: str | None = None, *, is_activity: bool = True
+    ) -> Caller:
+        caller = await self._real.authenticate(authorization, cookie, is_activity=is_activity)
         if caller.grounds.key_id is not None:
             return caller
         return replace(caller, grounds=replace(caller.grounds, web_session_id=new_id()))

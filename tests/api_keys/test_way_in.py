@@ -68,7 +68,7 @@ class TestAuthenticate:
         made = await desk.make(await desk.sign_in())
         secret = made.secret.get_secret_value()
         keys = desk.way_in()
-        authenticator = Authenticator(tokens=keys, keys=keys, sessions=keys)
+        authenticator = Authenticator(tokens=keys, keys=keys)
         caller = await authenticator.authenticate(f"Bearer {secret}", cookie="x")
         assert caller.principal.subject == "alice"
         for header in (f"Basic {secret}", secret, f"Bearer  {secret}", f"Bearer {secret} "):

@@ -20,7 +20,13 @@ PUBLIC = {
     "/docs/page.css": "a page without content",
     "/docs/page.js": "a page without content",
 }
-WITHOUT_A_ROLE = {"read_my_profile": "everybody who is signed in may read their own profile"}
+_OWN = "everybody who is signed in may see and end their own sessions"
+WITHOUT_A_ROLE = {
+    "read_my_profile": "everybody who is signed in may read their own profile",
+    "list_my_sessions": _OWN,
+    "end_my_session": _OWN,
+    "end_my_other_sessions": _OWN,
+}
 
 
 def routes(*further: APIRouter) -> dict[str, APIRoute]:

@@ -27,7 +27,6 @@ PROVIDER: dict[str, JsonValue] = {"name": "main", "base_url": "http://127.0.0.1:
 LLM: dict[str, JsonValue] = {"llm": {"providers": [PROVIDER]}}
 
 CASES: list[tuple[Mapping[str, JsonValue], str]] = [
-    ({"identity": {"issuers": [ISSUER], "web": WEB}}, "Sign-in with a browser"),
     (LLM, "language models"),
     ({"llm": {"providers": [PROVIDER], "routes": {"default": ["main/x"]}}}, "language models"),
     ({"llm": {"routes": {"default": []}}}, "language models"),
@@ -48,8 +47,8 @@ class TestRefuseUnsupported:
             refuse_unsupported(Settings.model_validate(given))
         assert f"{refused.value.hint}".startswith("Remove ")
 
-    def test_lets_an_issuer_pass(self) -> None:
-        refuse_unsupported(Settings.model_validate({"identity": {"issuers": [ISSUER]}}))
+    def test_lets_issuers_and_browsers_pass(self) -> None:
+        refuse_unsupported(Settings.model_validate({"identity": {"issuers": [ISSUER], "web": WEB}}))
 
 
 class TestStart:

@@ -70,7 +70,7 @@ class TestLoadOrCreate:
     def test_that_lost_the_race_leaves_the_winner_and_no_draft(self, tmp_path: Path) -> None:
         path = tmp_path / "key.pem"
         winner = modulus(load_or_create_key(path))
-        _create(path)
+        _create(path, b"of the loser")
 
         assert modulus(load_or_create_key(path)) == winner
         assert [file.name for file in tmp_path.iterdir()] == ["key.pem"]

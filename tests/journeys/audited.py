@@ -24,6 +24,10 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
     "PUT /api/v1/documents/{document_id}/access": ("rule.changed",),
     "POST /api/v1/collections/{collection_id}/sources": ("source.added",),
     "DELETE /api/v1/sources/{source_id}": ("source.removed",),
+    # Where there are sessions: tests/sessions.
+    "DELETE /api/v1/sessions": NOTHING,
+    "DELETE /api/v1/sessions/{session_id} (of another)": NOTHING,
+    "POST /auth/logout (from another page)": NOTHING,
     # The issuer's act, which has no caller of ours.
     "POST /auth/backchannel-logout (a bad token)": NOTHING,
     # Reading.

@@ -27,7 +27,7 @@ CALLERS: Mapping[str, str] = {
     "revoked key": "sends an API key of the owner that was revoked",
 }
 _IN_TABLE = [caller for caller in CALLERS if not caller.endswith("key")]
-_NOT_BY_KEY = ("/api/v1/api-keys",)
+_NOT_BY_KEY = ("/api/v1/api-keys", "/api/v1/sessions")
 """Where no key gets in, whatever its owner may do."""
 SEES_SOURCE = frozenset({"owner", "editor", "key"})
 SEES_DOCUMENT = SEES_SOURCE | {"reader"}
@@ -93,6 +93,14 @@ GET    /api/v1/api-keys/{key_id}                 200 404 404 404 404 404 403 403
 DELETE /api/v1/api-keys/{key_id}                 204 404 404 404 404 404 403 403 401 401  -
 GET    /api/v1/audit                             403 403 403 403 403 200 200 403 401 401  -
 POST   /auth/backchannel-logout (a bad token)    400 400 400 400 400 400 400 400 400 400  -
+GET    /api/v1/sessions                          200 200 200 200 200 200 200 200 401 401  -
+DELETE /api/v1/sessions                          204 204 204 204 204 204 204 204 401 401  -
+DELETE /api/v1/sessions/{session_id} (of another)
+                                                 404 404 404 404 404 404 404 404 401 401  -
+GET    /auth/login (without a provider)          404 404 404 404 404 404 404 404 404 404  -
+GET    /auth/callback (without a provider)       404 404 404 404 404 404 404 404 404 404  -
+GET    /auth/session                             200 200 200 200 200 200 200 200 200 200  -
+POST   /auth/logout (from another page)          403 403 403 403 403 403 403 403 403 403  -
 GET    /healthz                                  200 200 200 200 200 200 200 200 200 200  -
 GET    /readyz                                   200 200 200 200 200 200 200 200 200 200  -
 GET    /metrics                                  200 200 200 200 200 200 200 200 200 200  -

@@ -204,6 +204,7 @@ class World:
         path = row.path.format(
             user_id=stage.user_id,
             key_id=stage.key_id,
+            session_id=stage.user_id,
             collection_id=stage.collection_id,
             document_id=stage.document_id,
             source_id=stage.source_id,

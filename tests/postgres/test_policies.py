@@ -44,6 +44,18 @@ class TestReading:
         assert await tenants_seen(town.database.serving, Scope(1), table) == [1]
         assert await tenants_seen(town.database.serving, Scope(3), table) == []
 
+    async def test_of_sessions_is_for_the_user_whose_they_are(self, town: Town) -> None:
+        mine = frozenset({f"user:{town.mine.account}"})
+        for scope, seen in (
+            (None, []),
+            (Scope(1, NOBODY), []),
+            (Scope(1, frozenset({f"user:{town.theirs.account}"})), []),
+            (Scope(2, mine), []),
+            (Scope(1, mine), [1]),
+        ):
+            assert await tenants_seen(town.database.serving, scope, "web_session") == seen
+        assert await tenants_seen(town.database.worker, None, "web_session") == [1, 2]
+
     @pytest.mark.parametrize("table", OF_DOCUMENT)
     @pytest.mark.parametrize(
         ("scope", "seen"),

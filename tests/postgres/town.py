@@ -85,6 +85,15 @@ async def build_town(database: TestDatabase) -> Town:
             )
             await owner.execute(
                 text(
+                    "insert into web_session (id, id_hash, tenant_id, account_id, issuer, subject,"
+                    " rights, verified_at, last_seen_at, idle_expires_at, absolute_expires_at)"
+                    " values (:account, uuid_send(:account), :tenant, :account, 'i', 's', '{}',"
+                    " now(), now(), 'infinity', 'infinity')"
+                ),
+                values,
+            )
+            await owner.execute(
+                text(
                     "insert into idempotency_key (account_id, route, key, tenant_id, fingerprint,"
                     " locked_until) values (:account, 'r', 'k', :tenant, '', now())"
                 ),

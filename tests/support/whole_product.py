@@ -26,11 +26,11 @@ class WholeProduct:
     api: FastAPI
     serving: Serving
     working: Working
-    _asgi: ASGIApp
+    asgi: ASGIApp
 
     def client(self, caller: CallerSpec | None) -> httpx2.AsyncClient:
         """Give a client that calls as somebody, or as nobody."""
-        return make_client(self._asgi, self.serving.sign_in.local_issuer, caller)
+        return make_client(self.asgi, self.serving.sign_in.local_issuer, caller)
 
     async def finish_jobs(self) -> None:
         """Do everything that waits in the queue."""

@@ -66,6 +66,7 @@ from muniment.postgres.unit_of_work import Transactions
 from muniment.retrieval.query_vectors import QueryVectors
 from muniment.retrieval.service import SearchService
 from muniment.revocation.repository import purge_revocations
+from muniment.sessions.repository import purge_sessions
 from muniment.sources.owner import Owners
 from muniment.sources.tasks import FetchSource, plan_fetches
 
@@ -105,6 +106,9 @@ class Serving:
             "authenticator": self.sign_in.authenticator,
             COUNTER_KEY: self.sign_in.counter,
             "back_channel": self.sign_in.back_channel,
+            "cookies": self.sign_in.browsers.cookies,
+            "own_sessions": self.sign_in.browsers.own,
+            "sign_in_service": self.sign_in.browsers.service,
             "transactions": self.transactions,
             "identity": shared.settings.identity,
             "idempotency": self.idempotency,
@@ -272,6 +276,7 @@ def _chores(transactions: Transactions, shared: Shared) -> list[Chore]:
         Chore("purge_erasures", timedelta(hours=1), forget),
         Chore("purge_ended_keys", timedelta(hours=1), keys),
         Chore("purge_revocations", timedelta(hours=1), let_go),
+        Chore("purge_sessions", timedelta(hours=1), partial(purge_sessions, transactions)),
         Chore("sweep_abandoned_originals", timedelta(hours=1), sweep),
         Chore("watch_orphans", timedelta(days=1), scan.watch, at_once=False),
         Chore("plan_fetches", timedelta(seconds=10), partial(plan_fetches, transactions)),

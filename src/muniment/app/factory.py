@@ -14,6 +14,7 @@ from muniment.app.openapi import API_PREFIX, DESCRIPTION, TAGS, DocumentedApi, o
 from muniment.app.operations import Readiness, create_operations_router
 from muniment.app.server_settings import ServerSettings
 from muniment.app.settings import Settings
+from muniment.app.web_sign_in import cookies_of
 from muniment.identity.caller_limits import CallerLimits
 from muniment.identity.dependencies import authenticated
 from muniment.kit.cors import CorsMiddleware
@@ -31,6 +32,7 @@ from muniment.kit.problems import Caller, add_problem_rendering
 from muniment.kit.rate_limits import RateLimiter
 from muniment.kit.route_templates import RouteTemplates
 from muniment.oversight.refusals import RefusalNotes
+from muniment.sessions.cookies import RenewedCookies
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, object]]]
 
@@ -93,6 +95,7 @@ def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middlew
         Middleware(SecurityHeadersMiddleware, headers=_security_headers(settings.server)),
         *_cors(settings.server),
         _gate(settings.server),
+        Middleware(RenewedCookies, cookies=cookies_of(settings)),
         Middleware(ErrorBoundaryMiddleware),
         Middleware(BodyLimitMiddleware, max_bytes=settings.server.max_json_bytes),
     ]

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 from typing_extensions import override
 
+from muniment.identity.browser import HEADER, HEADER_VALUE, BrowserRules
 from muniment.kit.errors import (
     HeadTooLargeError,
     InternalError,
@@ -25,7 +26,9 @@ from muniment.kit.problem_document import PROBLEM_MEDIA_TYPE, Problem
 from muniment.kit.problems import problem_responses
 
 API_PREFIX = "/api/v1"
+SIGN_IN_PREFIX = "/auth"
 BEARER_SCHEME = "bearer"
+SESSION_SCHEME = "session"
 
 TAGS = [
     {"name": "users", "description": "Profiles of the people and services that call."},
@@ -81,10 +84,24 @@ def _complete(document: dict[str, Any]) -> None:
             "description": "An access token of a configured issuer, or of `muniment token`.",
         },
     )
+    components["securitySchemes"].setdefault(
+        SESSION_SCHEME,
+        {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": BrowserRules("", is_secure=True).cookie_name(),
+            "description": "A browser that signed in at `/auth/login`. Changes need the header"
+            f" `{HEADER}: {HEADER_VALUE}` beside it, and a page of this server. It is not looked at"
+            " where there is a token.",
+        },
+    )
     for path, operation in _operations(document):
         _name_successes(operation)
         if path.startswith(API_PREFIX):
-            operation.setdefault("security", [{BEARER_SCHEME: []}])
+            asked = operation.setdefault("security", [{BEARER_SCHEME: []}])
+            if {SESSION_SCHEME: []} not in asked:
+                asked.append({SESSION_SCHEME: []})
+        if path.startswith((API_PREFIX, SIGN_IN_PREFIX)):
             _document_errors(operation)
 
 

@@ -10,6 +10,8 @@ from muniment.oversight.router import router as oversight
 from muniment.profiles.router import router as profiles
 from muniment.retrieval.router import router as search
 from muniment.revocation.router import router as revocation
+from muniment.sessions.router.own_sessions import router as own_sessions
+from muniment.sessions.router.signing_in import router as signing_in
 from muniment.sources.router import router as sources
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -21,7 +23,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     sources,
     api_keys,
     oversight,
+    own_sessions,
 )
 
-ROOT_ROUTERS: tuple[APIRouter, ...] = (revocation,)
+ROOT_ROUTERS: tuple[APIRouter, ...] = (revocation, signing_in)
 """Routers at the root, outside the API."""

@@ -11,6 +11,12 @@ from muniment.api_keys.way_in import ApiKeys
 from muniment.app.issuers import ConfiguredIssuers, configured_issuers
 from muniment.app.local_mode import load_local_issuer
 from muniment.app.settings import Settings
+from muniment.app.web_sign_in import (
+    BrowserSignIn,
+    Parts,
+    end_named_sessions,
+    make_browser_sign_in,
+)
 from muniment.audit.counting import AuditCounter
 from muniment.identity.authentication import Authenticator, Caller
 from muniment.identity.bearer import BearerTokens, Verified
@@ -51,6 +57,8 @@ class SignIn:
     back_channel: BackChannel
     counter: AuditCounter
     """Counts refusals and sign-ins for the audit."""
+    browsers: BrowserSignIn
+    """Lets browsers in by a cookie, and signs them in."""
     command_line: BearerTokens
     """Lets the commands of this machine in, by tokens of the built-in issuer."""
 
@@ -89,24 +97,33 @@ async def open_sign_in(
     ours = TrustedIssuers([local.trusted()])
     trusted = ours if settings.is_local_mode else issuers.trusted
     tokens = tokens_of(trusted)
+    parts = Parts(reads, transactions, issuers, tokens, revocations)
+    browsers = await make_browser_sign_in(settings, clock, parts)
     try:
         yield SignIn(
-            authenticator=Authenticator(
-                tokens, keys=ApiKeys(reads, trusted, identity, clock, key_uses)
+            authenticator=browsers.beside(
+                tokens, ApiKeys(reads, trusted, identity, clock, key_uses)
             ),
             tokens=tokens,
             issuers=issuers,
             local_issuer=local,
             revocations=revocations,
             doorbell=None if settings.database.pooler else doorbell,
-            back_channel=BackChannel(LogoutTokenVerifier(issuers.trusted, clock), transactions),
             counter=counter,
+            back_channel=_back_channel(issuers.trusted, transactions, clock),
+            browsers=browsers,
             command_line=tokens_of(ours),
         )
     finally:
+        await browsers.close()
         await key_uses.close()
         await counter.close()
         await issuers.client.close()
+
+
+def _back_channel(trusted: TrustedIssuers, transactions: Transactions, clock: Clock) -> BackChannel:
+    """Make what hears logouts of issuers, and ends browser sessions with them."""
+    return BackChannel(LogoutTokenVerifier(trusted, clock), transactions, end_named_sessions)
 
 
 def _tokens(

@@ -11,9 +11,10 @@ from muniment.postgres import jobs
 from muniment.postgres.base import Base
 from muniment.profiles import models as profiles
 from muniment.revocation import models as revocation
+from muniment.sessions import models as sessions
 from muniment.sources import models as sources
 
-MODULES = (audit, identity, revocation, api_keys, profiles, library, sources, index, jobs)
+MODULES = (audit, identity, revocation, api_keys, sessions, profiles, library, sources, index, jobs)
 """The modules whose import registers the tables."""
 
 

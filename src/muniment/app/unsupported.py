@@ -19,11 +19,6 @@ def refuse_unsupported(settings: Settings) -> None:
 
 
 def _unsupported(settings: Settings) -> Iterator[tuple[str, str]]:
-    if settings.identity.web is not None:
-        yield (
-            "Sign-in with a browser ([identity.web]) is not used by this version yet.",
-            "Remove the table; callers send a token.",
-        )
     if settings.llm.providers or settings.llm.routes:
         yield (
             "The language models of [llm] are not used by this version yet.",

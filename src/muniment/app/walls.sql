@@ -15,7 +15,7 @@
 -- all tenants; holds ids only), chunk_vector, chunk_lex, chunk_states (ids and numbers without text; reached
 -- through documents that the caller may see), lex_term, lex_total (counts; reached through
 -- collections that the caller holds a grant in), revocation (names of sessions and users at their
--- issuers, for a day), alembic_version.
+-- issuers, for a day), sign_in_attempt (hashes, and where to go on), alembic_version.
 
 grant usage on schema public to {serving}, {worker};
 grant select on alembic_version, tenant, embedding_space to {serving}, {worker};
@@ -85,6 +85,23 @@ create policy tenant on audit_entry to {serving}
 create policy job on audit_entry to {worker} using (true);
 grant execute on function muniment_audit_fold(jsonb) to {serving};
 grant execute on function muniment_audit_logout(text, text, text, text, inet) to {serving};
+
+-- Browser sessions: to the user whose they are, and to nobody else. The read by the hash of a cookie,
+-- before the user is known, is one function that gives one row; another ends those that an issuer
+-- names. Sign-ins under way are nobody's yet: found by the hash of a secret, and gone with the first
+-- use. The worker removes what has ended.
+alter table web_session enable row level security;
+grant select, insert, update on web_session to {serving};
+grant select, delete on web_session to {worker};
+create policy own on web_session to {serving}
+    using (tenant_id = {tenant} and 'user:' || account_id = any ({principals}))
+    with check (tenant_id = {tenant} and 'user:' || account_id = any ({principals})
+        and exists (select from account a where a.id = account_id));
+create policy job on web_session to {worker} using (true);
+grant execute on function muniment_web_session(bytea) to {serving};
+grant execute on function muniment_end_sessions(text, text, text, timestamptz) to {serving};
+grant select, insert, delete on sign_in_attempt to {serving};
+grant select, delete on sign_in_attempt to {worker};
 
 -- Collections and grants: the tenant here, the grants in library/policy.py, since an admin manages
 -- the grants of collections whose documents no admin may read. What refers to a collection asks for

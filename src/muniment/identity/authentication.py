@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from pydantic import SecretStr
 
+from muniment.identity.browser import BrowserRules
 from muniment.identity.errors import AuthenticationRequiredError, InvalidTokenError
 from muniment.identity.grounds import Grounds
 from muniment.identity.principal import Principal
@@ -24,6 +26,8 @@ class Caller:
     account: KnownAccount
     grounds: Grounds
     """What lets them in, and may be revoked while they are being answered."""
+    new_cookie: SecretStr | None = None
+    """The value that the cookie of their session has from now on, where it has changed."""
 
 
 class WayIn(Protocol):
@@ -38,6 +42,17 @@ class WayIn(Protocol):
         ...
 
 
+class BrowserWayIn(Protocol):
+    """Knows callers by the cookie of a browser session."""
+
+    async def authenticate(self, secret: str, *, is_activity: bool = True) -> Caller:
+        """Give the caller, never one by default; without activity a session grows idle.
+
+        Raises SessionEndedError for any fault, or UnavailableError where it cannot be told.
+        """
+        ...
+
+
 class Authenticator:
     """Tells who is calling; one for the whole process.
 
@@ -45,36 +60,50 @@ class Authenticator:
     """
 
     def __init__(
-        self, tokens: WayIn, keys: WayIn | None = None, sessions: WayIn | None = None
+        self,
+        tokens: WayIn,
+        keys: WayIn | None = None,
+        sessions: BrowserWayIn | None = None,
+        browser: BrowserRules | None = None,
     ) -> None:
         self._tokens = tokens
         self._keys = keys
         self._sessions = sessions
+        self.browser = browser
 
-    async def authenticate(self, authorization: str | None, cookie: str | None = None) -> Caller:
+    async def authenticate(
+        self, authorization: str | None, cookie: str | None = None, *, is_activity: bool = True
+    ) -> Caller:
         """Give the caller that the header `Authorization` or the cookie of a session stands for.
 
         With the header there, the cookie is not looked at. Raises AuthenticationRequiredError,
-        InvalidTokenError, TenantRequiredError or UnavailableError.
+        InvalidTokenError, SessionEndedError, TenantRequiredError or UnavailableError.
         """
-        caller = await self._authenticate(authorization, cookie)
+        caller = await self._authenticate(authorization, cookie, is_activity=is_activity)
         principal = caller.principal
         bind_caller(tenant=principal.tenant, user=str(principal.user_id))
         bind_key(caller.grounds.key_id)
         return caller
 
-    async def _authenticate(self, authorization: str | None, cookie: str | None) -> Caller:
+    async def _authenticate(
+        self, authorization: str | None, cookie: str | None, *, is_activity: bool
+    ) -> Caller:
         if authorization is not None:
             secret = _read_bearer(authorization)
             way = self._keys if secret.startswith(API_KEY_PREFIX) else self._tokens
-        elif cookie is not None:
-            secret, way = cookie, self._sessions
-        else:
+            if way is None:
+                raise _no_such_way()
+            return await way.authenticate(secret)
+        if cookie is None:
             raise AuthenticationRequiredError
-        if way is None:
-            _log.warning("credential_refused", reason="no_such_way_in")
-            raise InvalidTokenError
-        return await way.authenticate(secret)
+        if self._sessions is None:
+            raise _no_such_way()
+        return await self._sessions.authenticate(cookie, is_activity=is_activity)
+
+
+def _no_such_way() -> InvalidTokenError:
+    _log.warning("credential_refused", reason="no_such_way_in")
+    return InvalidTokenError("no_such_way_in")
 
 
 def _read_bearer(authorization: str) -> str:

@@ -51,7 +51,14 @@ class BearerAuthentication(SecurityBase):
         if isinstance(known, Caller):
             return known
         authenticator = await _read_authenticator(connection)
-        caller = await authenticator.authenticate(_sole_authorization(connection))
+        authorization, cookie = _sole_authorization(connection), None
+        if authorization is None and authenticator.browser is not None:
+            cookie = authenticator.browser.read_session(connection)
+            if cookie is not None:
+                authenticator.browser.refuse_cross_site(connection)
+        caller = await authenticator.authenticate(
+            authorization, cookie, is_activity=not _wants_stream(connection)
+        )
         connection.scope[CALLER_KEY] = caller
         limits = connection.scope.get(CALLER_LIMITS_KEY)
         if isinstance(limits, CallerLimits):
@@ -66,6 +73,11 @@ def _sole_authorization(connection: HTTPConnection) -> str | None:
         _log.warning("credential_refused", headers=len(values))
         raise InvalidTokenError("many_headers")
     return values[0] if values else None
+
+
+def _wants_stream(connection: HTTPConnection) -> bool:
+    """Tell whether nobody need be there: a page that follows events comes again by itself."""
+    return "text/event-stream" in connection.headers.get("accept", "")
 
 
 authenticated = BearerAuthentication()

@@ -51,6 +51,34 @@ class InvalidTokenError(MunimentError):
         )
 
 
+class SessionEndedError(MunimentError):
+    """The cookie stands for no living session; the reason is only in the log."""
+
+    code = "session_ended"
+    status = 401
+    title = "The session has ended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The browser session has ended, or never was.",
+            hint="Sign in again at /auth/login.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class CrossSiteRequestError(ForbiddenError):
+    """A request with a cookie that would change something, and not from a page of ours."""
+
+    code = "cross_site_request"
+    title = "Not from a page of this server"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "With the cookie of a session, only pages of this server may change anything.",
+            hint="Send the header X-Muniment: 1 from a page of this server, or call with a token.",
+        )
+
+
 class TenantRequiredError(ForbiddenError):
     """The caller is known, but not exactly one tenant follows from the token."""
 
@@ -153,6 +181,8 @@ class UnknownIssuerError(InvalidInputError):
 SIGN_IN_ERRORS = (
     AuthenticationRequiredError,
     InvalidTokenError,
+    SessionEndedError,
+    CrossSiteRequestError,
     TenantRequiredError,
     ProviderUnavailableError,
     RateLimitedError,

@@ -1,5 +1,6 @@
 """Settings of identity: which issuers are trusted, and how far."""
 
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -60,12 +61,30 @@ def _is_loopback(host: str) -> bool:
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 IssuerAddress = Annotated[WebAddress, AfterValidator(valid_issuer)]
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+ScopeName = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]{1,128}$")]
 ClaimName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,62}$")]
 TenantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 LONGEST_KEY_LIFE: Final = timedelta(days=365)
 KeyLifetime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=LONGEST_KEY_LIFE)]
+
+
+SESSION_KEY_BYTES: Final = 32
+"""AES-256."""
+
+
+def read_session_key(secret: SecretStr) -> bytes:
+    """Read a key of the settings; raise ValueError, without the key in it."""
+    try:
+        key = b64decode(secret.get_secret_value(), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != SESSION_KEY_BYTES:
+        raise ValueError(
+            "a session key is 32 random bytes in base64, as `openssl rand -base64 32` prints them"
+        )
+    return key
 
 
 class _Settings(BaseModel):
@@ -184,6 +203,18 @@ class WebSignInSettings(_Settings):
     issuer: IssuerAddress = Field(description="The issuer that users sign in at.")
     client_id: ClientId = Field(description="The confidential client of this server.")
     client_secret: SecretStr = Field(description="The secret of that client.")
+    scopes: tuple[ScopeName, ...] = Field(
+        default=("openid",),
+        description="What is asked for; with `organization` beside `openid`, Keycloak says which "
+        "organisation a user belongs to.",
+    )
+
+    @field_validator("scopes")
+    @classmethod
+    def _signs_in(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in value:
+            raise ValueError("name openid among the scopes: without it nobody is signed in")
+        return value
 
 
 class ApiKeySettings(_Settings):
@@ -236,10 +267,23 @@ class IdentitySettings(_Settings):
         "grow old.",
     )
     api_keys: ApiKeySettings = Field(default=ApiKeySettings(), description="API keys of users.")
+    session_keys: tuple[SecretStr, ...] = Field(
+        default=(),
+        description="Keys that seal the tokens of browser sessions in the database, newest first: "
+        "each 32 random bytes in base64. The first seals, all open. Not set: one in the data "
+        "folder, which is enough for one machine.",
+    )
+    session_idle: Annotated[Duration, Field(ge=timedelta(minutes=5))] = Field(
+        default=timedelta(hours=8),
+        description="A browser session ends when it was not used for this long.",
+    )
+    session_lifetime: Annotated[Duration, Field(ge=timedelta(minutes=5))] = Field(
+        default=timedelta(days=7),
+        description="A browser session ends this long after signing in, however much it is used.",
+    )
     refresh_grace: Duration = Field(
         default=timedelta(minutes=5),
-        description="How long a browser session lives on while its issuer does not answer; not "
-        "used by this version.",
+        description="How long a browser session lives on while its issuer does not answer.",
     )
     token_cache_size: int = Field(
         default=10_000,
@@ -249,7 +293,7 @@ class IdentitySettings(_Settings):
     )
     web: WebSignInSettings | None = Field(
         default=None,
-        description="Sign-in with a browser; this version refuses it: callers send a token.",
+        description="Sign-in with a browser at one of the issuers; not set, callers send a token.",
     )
 
     @field_validator("attributes")
@@ -258,6 +302,14 @@ class IdentitySettings(_Settings):
         taken = sorted(value.keys() & RESERVED_CLAIMS)
         if taken:
             raise ValueError(f"choose other names than {', '.join(taken)}: tokens use them already")
+        return value
+
+    @field_validator("session_keys")
+    @classmethod
+    def _session_keys_are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        keys = [read_session_key(secret) for secret in value]
+        if len(set(keys)) < len(keys):
+            raise ValueError("a session key is there twice")
         return value
 
     @field_validator("roles")

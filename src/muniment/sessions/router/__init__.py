@@ -1,0 +1,1 @@
+"""The routes of signing in, and of one's own sessions."""
