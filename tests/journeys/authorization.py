@@ -99,6 +99,7 @@ DELETE /api/v1/sessions/{session_id} (of another)
                                                  404 404 404 404 404 404 404 404 401 401  -
 GET    /auth/login (without a provider)          404 404 404 404 404 404 404 404 404 404  -
 GET    /auth/callback (without a provider)       404 404 404 404 404 404 404 404 404 404  -
+GET    /auth/local (without a code)              410 410 410 410 410 410 410 410 410 410  -
 GET    /auth/session                             200 200 200 200 200 200 200 200 200 200  -
 POST   /auth/logout (from another page)          403 403 403 403 403 403 403 403 403 403  -
 GET    /healthz                                  200 200 200 200 200 200 200 200 200 200  -

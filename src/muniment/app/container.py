@@ -109,6 +109,7 @@ class Serving:
             "cookies": self.sign_in.browsers.cookies,
             "own_sessions": self.sign_in.browsers.own,
             "sign_in_service": self.sign_in.browsers.service,
+            "local_sign_in": self.sign_in.browsers.local,
             "transactions": self.transactions,
             "identity": shared.settings.identity,
             "idempotency": self.idempotency,

@@ -97,7 +97,7 @@ async def open_sign_in(
     ours = TrustedIssuers([local.trusted()])
     trusted = ours if settings.is_local_mode else issuers.trusted
     tokens = tokens_of(trusted)
-    parts = Parts(reads, transactions, issuers, tokens, revocations)
+    parts = Parts(reads, transactions, issuers, tokens, revocations, local)
     browsers = await make_browser_sign_in(settings, clock, parts)
     try:
         yield SignIn(

@@ -15,7 +15,8 @@
 -- all tenants; holds ids only), chunk_vector, chunk_lex, chunk_states (ids and numbers without text; reached
 -- through documents that the caller may see), lex_term, lex_total (counts; reached through
 -- collections that the caller holds a grant in), revocation (names of sessions and users at their
--- issuers, for a day), sign_in_attempt (hashes, and where to go on), alembic_version.
+-- issuers, for a day), sign_in_attempt (hashes, and where to go on), sign_in_link (hashes, and who
+-- of this machine), alembic_version.
 
 grant usage on schema public to {serving}, {worker};
 grant select on alembic_version, tenant, embedding_space to {serving}, {worker};
@@ -100,8 +101,8 @@ create policy own on web_session to {serving}
 create policy job on web_session to {worker} using (true);
 grant execute on function muniment_web_session(bytea) to {serving};
 grant execute on function muniment_end_sessions(text, text, text, timestamptz) to {serving};
-grant select, insert, delete on sign_in_attempt to {serving};
-grant select, delete on sign_in_attempt to {worker};
+grant select, insert, delete on sign_in_attempt, sign_in_link to {serving};
+grant select, delete on sign_in_attempt, sign_in_link to {worker};
 
 -- Collections and grants: the tenant here, the grants in library/policy.py, since an admin manages
 -- the grants of collections whose documents no admin may read. What refers to a collection asks for

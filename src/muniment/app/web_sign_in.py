@@ -1,6 +1,7 @@
 """Makes what signs browsers in: sessions for all, and a sign-in where a provider is set up."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from muniment.app.settings import Settings
 from muniment.identity.authentication import Authenticator, WayIn
 from muniment.identity.browser import BrowserRules
 from muniment.identity.grounds import RevocationCheck
+from muniment.identity.local_issuer import ISSUER, LocalIssuer
 from muniment.identity.settings import WebSignInSettings
 from muniment.kit.clock import Clock
 from muniment.kit.errors import ConfigurationError
@@ -23,6 +25,7 @@ from muniment.sessions.authorization_server import AuthorizationServer
 from muniment.sessions.cookies import Cookies
 from muniment.sessions.id_tokens import IdTokenVerifier
 from muniment.sessions.key_ring import KeyRing
+from muniment.sessions.local import LocalSignIn, Mint
 from muniment.sessions.opening import SessionOpener
 from muniment.sessions.own import OwnSessions
 from muniment.sessions.refreshing import Refresher
@@ -40,6 +43,7 @@ class Parts:
     issuers: ConfiguredIssuers
     tokens: WayIn
     revocations: RevocationCheck
+    local_issuer: LocalIssuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,10 @@ class BrowserSignIn:
     cookies: Cookies
     way_in: WebSessions
     own: OwnSessions
-    opener: SessionOpener
     service: SignInService | None
     """None where no provider is set up for browsers."""
+    local: LocalSignIn | None
+    """None outside of local mode."""
     refresher: Refresher | None
 
     def beside(self, tokens: WayIn, keys: WayIn) -> Authenticator:
@@ -80,11 +85,17 @@ async def make_browser_sign_in(settings: Settings, clock: Clock, parts: Parts) -
         id_tokens = IdTokenVerifier(parts.issuers.trusted, web.issuer, web.client_id, clock)
         service = SignInService(server, parts.tokens, id_tokens, opener, vault, clock)
         refresher = Refresher(server, parts.tokens, id_tokens, vault, identity, clock)
+    issuer = None if web is None else web.issuer
+    local = None
+    if settings.is_local_mode:
+        issuer, mint = ISSUER, _minting(parts.local_issuer)
+        landing = "/docs" if settings.server.docs else "/"
+        local = LocalSignIn(vault, parts.tokens, mint, opener, clock, landing)
     return BrowserSignIn(
         cookies=cookies_of(settings),
-        way_in=WebSessions(vault, identity, clock, parts.revocations, refresher),
+        way_in=WebSessions(vault, issuer, identity, clock, parts.revocations, refresher),
         own=OwnSessions(vault, server, clock),
-        opener=opener,
+        local=local,
         service=service,
         refresher=refresher,
     )
@@ -100,6 +111,13 @@ async def end_named_sessions(session: AsyncSession, entry: Entry) -> None:
         cutoff=entry.cutoff,
     )
     await end_named(session, named)
+
+
+def _minting(issuer: LocalIssuer) -> Mint:
+    def mint(user: str, roles: Collection[str]) -> str:
+        return issuer.mint(user, roles=roles)
+
+    return mint
 
 
 def _server(settings: Settings, web: WebSignInSettings, parts: Parts) -> AuthorizationServer:

@@ -40,8 +40,12 @@ async def open_product(place: Place) -> AsyncIterator[Product]:
 
 async def sign_in(serving: Serving, user: str) -> Principal:
     """Act as a local user: `owner` is member and admin, everybody else a member."""
-    roles = ["member", "admin"] if user == DEFAULT_USER else ["member"]
-    return await sign_in_as(serving, serving.sign_in.local_issuer.mint(user, roles=roles))
+    return await sign_in_as(serving, serving.sign_in.local_issuer.mint(user, roles=roles_of(user)))
+
+
+def roles_of(user: str) -> tuple[str, ...]:
+    """Give the roles of a local user."""
+    return ("member", "admin") if user == DEFAULT_USER else ("member",)
 
 
 async def sign_in_as(serving: Serving, token: str) -> Principal:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
+from pydantic import JsonValue, SecretStr
 from rich.text import Text
 
-from muniment.app.container import Working, open_serving, open_shared, open_worker
+from muniment.app.container import Serving, Working, open_serving, open_shared, open_worker
 from muniment.app.database import bring_up_to_date, database_addresses
 from muniment.app.event_loop import stop_on_signals
 from muniment.app.local_mode import refuse_open_local_mode
@@ -21,8 +21,9 @@ from muniment.cli.adding import add_files
 from muniment.cli.command import Place, program, report, told_error
 from muniment.cli.files import require_there
 from muniment.cli.outcomes import tell
-from muniment.cli.product import Product, sign_in
+from muniment.cli.product import Product, roles_of, sign_in
 from muniment.cli.terminal import console_of_messages
+from muniment.sessions.local import LocalUser
 
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks one.")
@@ -55,7 +56,8 @@ async def up(
             acting = await group.create_task(sign_in(serving, place.acting))
             product = Product(settings, urls, shared, serving, acting)
             adding = group.create_task(_add(product, working, docs or []))
-            await serve_http(serving, listener, stop, partial(_greet, place))
+            code = await _code_of_link(serving, place)
+            await serve_http(serving, listener, stop, partial(_greet, place, code=code))
             adding.cancel()
             working.worker.stop()
             await running
@@ -101,9 +103,20 @@ async def _add(product: Product, working: Working, docs: list[Path]) -> None:
         report(told_error(error), as_json=False)
 
 
-def _greet(place: Place, address: str) -> None:
+async def _code_of_link(serving: Serving, place: Place) -> SecretStr | None:
+    """Make the code that signs the acting user in with a browser; in local mode alone."""
+    local = serving.sign_in.browsers.local
+    if local is None:
+        return None
+    return await local.make_code(LocalUser(place.acting, roles_of(place.acting)))
+
+
+def _greet(place: Place, address: str, code: SecretStr | None = None) -> None:
     console = console_of_messages()
     console.print(f"[bold green]●[/] Muniment answers at [bold]{address}[/]  (API: {address}/docs)")
+    if code is not None:
+        link = f"{address}/auth/local?code={code.get_secret_value()}"
+        console.print(Text("  Sign in, once: ").append(link, style="bold"), soft_wrap=True)
     # Whoever acts here owns what `add`, `demo` and `--docs` store; nobody else sees any of it.
     token = [*program(), "token", "--user", place.acting, *place.options()]
     console.print(Text("  A token:  ").append(shlex.join(token), style="bold"), soft_wrap=True)

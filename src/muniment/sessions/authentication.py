@@ -27,12 +27,14 @@ class WebSessions:
     def __init__(
         self,
         vault: Vault,
+        issuer: str | None,
         settings: IdentitySettings,
         clock: Clock,
         revocations: RevocationCheck,
         refresher: Refresher | None = None,
     ) -> None:
         self._vault = vault
+        self._issuer = issuer
         self._settings = settings
         self._clock = clock
         self._revocations = revocations
@@ -56,6 +58,9 @@ class WebSessions:
         session = await find_session(self._vault.reads, secret) if is_ticket(secret) else None
         if session is None:
             raise _refused("unknown")
+        if session.issuer != self._issuer:
+            # Users sign in somewhere else now: who vouched for this one does so no more.
+            raise _refused("other_issuer")
         if session.is_over(self._clock.now()):
             raise _refused("expired")
         if session.status != "active":

@@ -7,6 +7,7 @@ from fastapi import Depends, Query, Request
 from muniment.kit.state import from_state
 from muniment.sessions.cookies import Cookies
 from muniment.sessions.errors import SignInUnavailableError
+from muniment.sessions.local import LocalSignIn
 from muniment.sessions.own import OwnSessions
 from muniment.sessions.schemas import CallbackParameters
 from muniment.sessions.service import SignInService
@@ -22,6 +23,16 @@ async def _sign_in_service(request: Request) -> SignInService:
         raise SignInUnavailableError
     return service
 
+
+async def _local_sign_in(request: Request) -> LocalSignIn:
+    service: object = request.state.local_sign_in
+    if not isinstance(service, LocalSignIn):
+        raise SignInUnavailableError
+    return service
+
+
+LocalLinks = Annotated[LocalSignIn, Depends(_local_sign_in)]
+"""Signing in by a link, in local mode. Raises SignInUnavailableError."""
 
 SigningIn = Annotated[SignInService, Depends(_sign_in_service)]
 """Signing in at the issuer, where one is set up. Raises SignInUnavailableError."""

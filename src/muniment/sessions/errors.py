@@ -32,6 +32,20 @@ class SignInDeniedError(MunimentError):
         )
 
 
+class SignInLinkUsedError(MunimentError):
+    """The link is not one of ours, was used before, or is too old."""
+
+    code = "sign_in_link_used"
+    status = 410
+    title = "The link is good no more"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link signed somebody in already, or is older than ten minutes.",
+            hint="Start `muniment up` again; it prints a new one.",
+        )
+
+
 class SignInUnavailableError(NotFoundError):
     """No provider is configured that a browser could sign in at."""
 
@@ -40,8 +54,10 @@ class SignInUnavailableError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No identity provider is set up for signing in with a browser.",
-            hint="An administrator names one in the settings, under [identity.web].",
+            "This server signs nobody in here: browsers sign in at a provider, or in local mode by"
+            " a link.",
+            hint="An administrator names a provider in the settings, under [identity.web]; without"
+            " any `muniment up` prints a link.",
         )
 
 

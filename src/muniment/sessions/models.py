@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, func
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from muniment.kit.ids import new_id
@@ -79,4 +79,16 @@ class SignInAttempt(Base):
     """The secret of PKCE (RFC 7636)."""
     next: Mapped[str]
     """Where to go on: a path of ours."""
+    expires_at: Mapped[datetime]
+
+
+class SignInLink(Base):
+    """A link that signs a user of this machine in, once; in local mode alone."""
+
+    __tablename__ = "sign_in_link"
+    __table_args__ = (Index("sign_in_link_expires_at_idx", "expires_at"),)
+
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    subject: Mapped[str]
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     expires_at: Mapped[datetime]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.kit.pagination import Ordering, PageRequest
 from muniment.postgres.unit_of_work import Transactions
-from muniment.sessions.models import SignInAttempt, WebSession
+from muniment.sessions.models import SignInAttempt, SignInLink, WebSession
 
 SESSIONS_BY_AGE: Final = Ordering("sessions.id", (UUID,))
 KEPT_FOR: Final = timedelta(days=1)
@@ -246,6 +246,27 @@ class AttemptRepository:
         return (await self._session.scalars(taken)).one_or_none()
 
 
+class LinkRepository:
+    """Every statement about links that sign in."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, link: SignInLink) -> None:
+        """Remember a link that was given out."""
+        self._session.add(link)
+        await self._session.flush()
+
+    async def take(self, code_hash: bytes, now: datetime) -> SignInLink | None:
+        """Take one that is still good out: of two who come with it, one is first."""
+        taken = (
+            delete(SignInLink)
+            .where(SignInLink.code_hash == code_hash, SignInLink.expires_at > now)
+            .returning(SignInLink)
+        )
+        return (await self._session.scalars(taken)).one_or_none()
+
+
 async def purge_sessions(transactions: Transactions) -> int:
     """Remove what has ended a while ago, as the worker role; give its number."""
     async with transactions.begin(None) as session:
@@ -260,4 +281,5 @@ async def purge_sessions(transactions: Transactions) -> int:
         removed = (await session.scalars(ended.returning(WebSession.id))).all()
         unfinished = delete(SignInAttempt).where(SignInAttempt.expires_at < func.now())
         await session.execute(unfinished)
+        await session.execute(delete(SignInLink).where(SignInLink.expires_at < func.now()))
         return len(removed)

@@ -17,10 +17,17 @@ from muniment.identity.errors import (
 from muniment.kit.errors import UnavailableError
 from muniment.kit.problems import problem_responses
 from muniment.sessions.cookies import SIGN_IN
-from muniment.sessions.dependencies import BroughtBack, MySessions, SessionCookies, SigningIn
+from muniment.sessions.dependencies import (
+    BroughtBack,
+    LocalLinks,
+    MySessions,
+    SessionCookies,
+    SigningIn,
+)
 from muniment.sessions.errors import (
     SignInBrokenError,
     SignInDeniedError,
+    SignInLinkUsedError,
     SignInUnavailableError,
 )
 from muniment.sessions.opening import Browser
@@ -82,6 +89,25 @@ async def come_back(
         _browser(request, cookies),
     )
     return _redirect(arrival.destination, cookies.session(arrival.cookie), cookies.no_attempt(name))
+
+
+@router.get(
+    "/local",
+    summary="Sign in by a link",
+    status_code=302,
+    response_class=RedirectResponse,
+    openapi_extra=_OPEN,
+    responses=problem_responses(SignInUnavailableError, SignInLinkUsedError),
+)
+async def follow_link(
+    request: Request,
+    links: LocalLinks,
+    cookies: SessionCookies,
+    code: Annotated[str | None, Query(description="What the link was given out with.")] = None,
+) -> Response:
+    """Open a session by a link that `muniment up` printed: in local mode alone, and once."""
+    cookie = await links.complete(code, _browser(request, cookies))
+    return _redirect(links.landing, cookies.session(cookie))
 
 
 @router.get(
