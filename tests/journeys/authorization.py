@@ -3,6 +3,7 @@
 `python -m tests.journeys.authorization` writes docs/reference/authorization.md anew.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,28 +11,51 @@ from pathlib import Path
 
 from typing_extensions import override
 
+ARTEFACT = Path(__file__).parents[2] / "build" / "authorization-matrix.json"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "authorization.md"
 
 CALLERS: Mapping[str, str] = {
     "owner": "made the collection and the document in it",
     "editor": "has a grant as editor",
-    "reader": "has a grant as reader",
-    "barred": "has a grant as reader, but the document's access rule leaves them out",
+    "reader": "has a grant as reader, is in the group of the document's access rule, and has just"
+    " the clearance that it asks for",
+    "barred": "has a grant as reader and is in that group, with a clearance just below",
     "stranger": "is a member of the same tenant, without a grant",
     "foreign": "is member and admin of another tenant",
     "admin": "is an admin of the tenant and nothing else",
     "no role": "is signed in, without any role",
     "disabled": "was an admin, and is disabled",
     "nobody": "sends no token",
+    "by group": "like the reader, through a grant to a group above their own",
+    "outsider": "has a grant as reader and the clearance, and is not in the group of the rule",
+    "auditor": "is an auditor of the tenant and nothing else",
+    "expired": "sends a token of the owner that has expired",
+    "other client": "sends a token of the owner that another client got, with all of their roles",
     "key": "sends an API key of the owner, with all that a key can have in its scope",
     "revoked key": "sends an API key of the owner that was revoked",
 }
-_IN_TABLE = [caller for caller in CALLERS if not caller.endswith("key")]
+_LIKE: Mapping[str, str] = {
+    "by group": "reader",
+    "outsider": "barred",
+    "auditor": "no role",
+    "expired": "nobody",
+    "other client": "nobody",
+    "key": "owner",
+    "revoked key": "nobody",
+}
+"""Whose answers they get; what differs is said below."""
+_IN_TABLE = [caller for caller in CALLERS if caller not in _LIKE]
+_AUDITOR = {
+    "PATCH /api/v1/users/me": 200,
+    "GET /api/v1/audit": 200,
+    "GET /api/v1/documents/{document_id}/access/explanation": 200,
+}
+"""What auditors may do beyond what everybody may."""
 _NOT_BY_KEY = ("/api/v1/api-keys", "/api/v1/sessions")
 """Where no key gets in, whatever its owner may do."""
 SEES_SOURCE = frozenset({"owner", "editor", "key"})
-SEES_DOCUMENT = SEES_SOURCE | {"reader"}
-SEES_COLLECTION = SEES_DOCUMENT | {"barred", "admin"}
+SEES_DOCUMENT = SEES_SOURCE | {"reader", "by group"}
+SEES_COLLECTION = SEES_DOCUMENT | {"barred", "outsider", "admin"}
 
 # What an operation shows on success: the document, the collection, the source, the user, the key,
 # or nothing of them. A key does what its owner does, and is like no token when it is revoked.
@@ -116,7 +140,7 @@ _HEAD = """\
 
 This page is made from the table that the tests try against the running product
 (`tests/journeys/authorization.py` writes it anew). An operation that is not in the table fails the
-tests.
+tests. What they saw stands in `build/authorization-matrix.json` afterwards.
 
 404 stands where the caller may not know of the object, 403 where they may know but not act, or
 hold no role for this kind of act. Where a list or a search answers 200 to callers who may not read
@@ -153,17 +177,40 @@ def read_table() -> list[Row]:
             found["verb"],
             found["path"],
             found["note"],
-            _statuses(found["path"], map(int, found["statuses"].split())),
+            _statuses(found["verb"], found["path"], map(int, found["statuses"].split())),
             found["shows"],
         )
         for found in _ROW.finditer(_TABLE)
     ]
 
 
-def _statuses(path: str, statuses: Iterable[int]) -> Mapping[str, int]:
+def _statuses(verb: str, path: str, statuses: Iterable[int]) -> Mapping[str, int]:
     read = dict(zip(_IN_TABLE, statuses, strict=True))
-    by_key = 403 if path.startswith(_NOT_BY_KEY) else read["owner"]
-    return {**read, "key": by_key, "revoked key": read["nobody"]}
+    read |= {caller: read[other] for caller, other in _LIKE.items()}
+    if path.startswith(_NOT_BY_KEY):
+        read["key"] = 403
+    read["auditor"] = _AUDITOR.get(f"{verb} {path}", read["auditor"])
+    return {caller: read[caller] for caller in CALLERS}
+
+
+class Observed:
+    """What the running product answered, row by row: the artefact of a test run."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, dict[str, int]] = {}
+
+    def note(self, row: Row, caller: str, status: int) -> None:
+        """Remember an answer."""
+        self._statuses.setdefault(str(row), {})[caller] = status
+
+    def publish(self) -> None:
+        """Write all of it down."""
+        ARTEFACT.parent.mkdir(exist_ok=True)
+        found = {
+            row: {caller: seen[caller] for caller in CALLERS if caller in seen}
+            for row, seen in sorted(self._statuses.items())
+        }
+        ARTEFACT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def write_page() -> str:

@@ -1,15 +1,16 @@
 """Every operation as every kind of caller, on the whole product: statuses, and what is shown."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import TypedDict
 
 import httpx2
 import pytest
 
-from muniment.identity.local_issuer import ISSUER
+from muniment.identity.local_issuer import ISSUER, KEY_FILE
 from tests.journeys.audited import LEAVES, entries_of
 from tests.journeys.authorization import (
     CALLERS,
@@ -17,16 +18,19 @@ from tests.journeys.authorization import (
     SEES_COLLECTION,
     SEES_DOCUMENT,
     SEES_SOURCE,
+    Observed,
     Row,
     read_table,
     write_page,
 )
 from tests.library.arrange import give, mark_failed, name_of, restrict
 from tests.support.api_keys import make_key
-from tests.support.callers import ADMIN, MEMBER, CallerSpec, bearer
+from tests.support.callers import ADMIN, AUDITOR, MEMBER, CallerSpec, bearer
 from tests.support.database import TestDatabase
+from tests.support.forging import Forger
 from tests.support.whole_product import WholeProduct, whole_product
 
+pytestmark = pytest.mark.xdist_group("matrix")  # one process publishes all of it
 SAFE = frozenset({"GET", "HEAD"})
 DOCUMENT_NAME = "heron-plan.txt"
 DOCUMENT_TEXT = "The heron flies to the lighthouse at dawn."
@@ -50,14 +54,24 @@ SEES: Mapping[str, frozenset[str]] = {
 }
 SPECS: Mapping[str, CallerSpec] = {
     "owner": CallerSpec("olga", MEMBER),
-    "editor": CallerSpec("edith", MEMBER, groups=("/staff",)),
-    "reader": CallerSpec("rene", MEMBER, groups=("/staff",)),
-    "barred": CallerSpec("bart", MEMBER),
+    "editor": CallerSpec("edith", MEMBER, groups=("/staff",), attributes={"clearance": 3}),
+    "reader": CallerSpec("rene", MEMBER, groups=("/staff/night",), attributes={"clearance": 3}),
+    "barred": CallerSpec("bart", MEMBER, groups=("/staff",), attributes={"clearance": 2}),
+    "by group": CallerSpec("gwen", MEMBER, groups=("/staff/day",), attributes={"clearance": 3}),
+    "outsider": CallerSpec("otto", MEMBER, groups=("/other",), attributes={"clearance": 9}),
+    "auditor": CallerSpec("audrey", AUDITOR),
     "stranger": CallerSpec("stan", MEMBER),
     "foreign": CallerSpec("fay", (*MEMBER, *ADMIN), groups=("/staff",), tenant="elsewhere"),
     "admin": CallerSpec("ada", ADMIN),
     "no role": CallerSpec("nora", ()),
     "disabled": CallerSpec("dora", (*MEMBER, *ADMIN), groups=("/staff",)),
+}
+
+
+ROLES = {"editor": "editor", "reader": "reader", "barred": "reader", "outsider": "reader"}
+FORGED: Mapping[str, Mapping[str, object]] = {
+    "expired": {"iat": 1_700_000_000, "exp": 1_700_000_300},
+    "other client": {"azp": "another-application"},
 }
 
 
@@ -88,7 +102,10 @@ def nothing(_stage: Stage) -> Sent:
     return {}
 
 
-STAFF_ONLY = {"any_of": ["group:/staff"]}
+STAFF_ONLY = {
+    "any_of": ["group:/staff"],
+    "all": [{"attribute": "clearance", "gte": 3}],
+}
 QUESTION = "Where does the heron fly to?"
 BODIES: Mapping[str, Callable[[Stage], Sent]] = {
     "PATCH /api/v1/users/me": lambda _: {"json": {"locale": "de"}},
@@ -122,7 +139,7 @@ BODIES: Mapping[str, Callable[[Stage], Sent]] = {
     "PATCH /api/v1/sources/{source_id}": lambda _: {"json": {"refetch_every": "P1D"}},
     "PATCH /api/v1/documents/{document_id}": lambda _: {"json": {"metadata": {"year": 2026}}},
     "GET /api/v1/documents/{document_id}/access/explanation": lambda _: {
-        "params": {"user": f"{ISSUER}|rene", "group": "/staff"}
+        "params": {"user": f"{ISSUER}|rene", "group": "/staff", "attribute": "clearance=3"}
     },
     "POST /auth/backchannel-logout (a bad token)": lambda _: {
         "data": {"logout_token": "not.a.token"}
@@ -141,7 +158,9 @@ class World:
         product: WholeProduct,
         database: TestDatabase,
         clients: Mapping[str, httpx2.AsyncClient],
+        forger: Forger,
     ) -> None:
+        self._forger = forger
         self._product = product
         self._database = database
         self._clients = clients
@@ -163,6 +182,9 @@ class World:
         }
         for caller, key in keys.items():
             self._clients[caller].headers.update(bearer(key.secret))
+        for caller, claims in FORGED.items():
+            token = self._forger.alter(SPECS["owner"], claims)
+            self._clients[caller].headers.update(bearer(token))
         path = f"/api/v1/api-keys/{keys['revoked key'].id}"
         revoked = await self._clients["owner"].delete(path)
         assert revoked.status_code == 204, revoked.text
@@ -173,8 +195,9 @@ class World:
         owner, admin = self._clients["owner"], self._clients["admin"]
         made = await owner.post("/api/v1/collections", json={"name": COLLECTION_NAME})
         collection = str(made.raise_for_status().json()["id"])
-        for caller, role in (("editor", "editor"), ("reader", "reader"), ("barred", "reader")):
+        for caller, role in ROLES.items():
             await give(owner, collection, self._names[caller], role)
+        await give(owner, collection, "group:/staff/day", "reader")
         await give(owner, collection, "group:/leaving", "reader")
         uploaded = await owner.post(
             f"/api/v1/collections/{collection}/documents",
@@ -215,21 +238,35 @@ class World:
 
 
 @pytest.fixture(scope="module")
-async def product(
-    migrated: TestDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[WholeProduct]:
-    async with whole_product(migrated, tmp_path_factory.mktemp("matrix")) as opened:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("matrix")
+
+
+@pytest.fixture(scope="module")
+async def product(migrated: TestDatabase, folder: Path) -> AsyncIterator[WholeProduct]:
+    async with whole_product(migrated, folder) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-async def world(product: WholeProduct, migrated: TestDatabase) -> AsyncIterator[World]:
+def observed() -> Iterator[Observed]:
+    """What was answered, published beside the table that says what should be."""
+    seen = Observed()
+    yield seen
+    seen.publish()
+
+
+@pytest.fixture(scope="module")
+async def world(
+    product: WholeProduct, migrated: TestDatabase, folder: Path
+) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         clients = {
             caller: await stack.enter_async_context(product.client(SPECS.get(caller)))
             for caller in CALLERS
         }
-        made = World(product, migrated, clients)
+        forger = Forger(product.serving.sign_in.local_issuer, folder / "keys" / KEY_FILE)
+        made = World(product, migrated, clients, forger)
         await made.people()
         yield made
 
@@ -244,7 +281,7 @@ def shown(answer: httpx2.Response) -> frozenset[str]:
 
 @pytest.mark.parametrize("row", read_table(), ids=str)
 async def test_everybody_gets_what_the_table_says(
-    world: World, row: Row, migrated: TestDatabase
+    world: World, row: Row, migrated: TestDatabase, observed: Observed
 ) -> None:
     stage: Stage | None = None
     wrong: list[str] = []
@@ -252,6 +289,7 @@ async def test_everybody_gets_what_the_table_says(
     for caller in reversed(list(CALLERS)):
         stage = stage or await world.stage(row)
         answer = await world.call(row, caller, stage)
+        observed.note(row, caller, answer.status_code)
         expected = row.statuses[caller]
         if answer.status_code != expected:
             wrong.append(f"{caller}: {answer.status_code}, not {expected}: {answer.text[:200]}")

@@ -24,6 +24,7 @@ from tests.trials.sites import Site, fleet_site
 START_S = 60.0
 GUIDE_REALM = "http://127.0.0.1:8080/realms/muniment"
 GUIDE_PRODUCT = "http://127.0.0.1:8000"
+OBJECT = TypeAdapter(dict[str, JsonValue])
 ISSUERS = TypeAdapter(list[dict[str, JsonValue]])
 
 
@@ -47,10 +48,21 @@ async def realm(keycloak: Keycloak) -> Realm:
 def issuers_for(realm: Realm, *, introspection: bool = False) -> list[JsonValue]:
     """Give the settings of the guide, for where the realm is now."""
     blocks = list(code_blocks(read("docs/guides/keycloak.md"), "toml"))
-    text = "\n".join(blocks if introspection else blocks[:1]).replace(GUIDE_REALM, realm.issuer)
-    given = ISSUERS.validate_python(tomllib.loads(text)["identity"]["issuers"])
+    given = ISSUERS.validate_python(_identity(blocks[0], realm)["issuers"])
     assert given[0]["issuer"] == realm.issuer
+    if introspection:
+        given[0] |= OBJECT.validate_python(_identity(blocks[1], realm)["issuers"])
     return [{**issuer} for issuer in given]
+
+
+def web_for(realm: Realm) -> JsonValue:
+    """Give what the guide says about signing in with a browser."""
+    return _identity(next(code_blocks(read("docs/guides/keycloak.md"), "toml")), realm)["web"]
+
+
+def _identity(block: str, realm: Realm) -> dict[str, JsonValue]:
+    text = block.replace(GUIDE_REALM, realm.issuer)
+    return OBJECT.validate_python(tomllib.loads(text)["identity"])
 
 
 @dataclass(frozen=True)
@@ -98,8 +110,12 @@ def site_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def behind(realm: Realm, site_folder: Path) -> AsyncIterator[Behind]:
     """The product, told of the realm, which is told of its first server."""
-    settings = {"MUNIMENT_IDENTITY__ISSUERS": json.dumps(issuers_for(realm))}
+    settings = {
+        "MUNIMENT_IDENTITY__ISSUERS": json.dumps(issuers_for(realm)),
+        "MUNIMENT_IDENTITY__WEB": json.dumps(web_for(realm)),
+    }
     async with fleet_site(site_folder, pooled=False, settings=settings) as site:
+        site.environment["MUNIMENT_SERVER__PUBLIC_URL"] = site.addresses[0]
         await asyncio.gather(*(part.start() for part in site.parts))
         await asyncio.gather(*(_answers(address) for address in site.addresses))
         made = Behind(realm, site)

@@ -1,5 +1,6 @@
 """What users do with their sessions: see them, end them, sign out. And what issuers do to them."""
 
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,10 +13,12 @@ from muniment.identity.settings import ApiKeySettings
 from muniment.kit.clock import SystemClock
 from muniment.postgres.unit_of_work import Scope
 from tests.revocation.test_logout_tokens import logout_token
-from tests.sessions.conftest import Place
+from tests.sessions.conftest import Place, place_of
 from tests.support.browser import PAGE, PUBLIC_URL, SESSION_COOKIE, Browser
 from tests.support.callers import bearer
+from tests.support.database import TestDatabase
 from tests.support.fake_idp import ABSENT
+from tests.support.fake_provider import fake_provider
 
 ME: Final = "/api/v1/users/me"
 LIST: Final = "/api/v1/sessions"
@@ -79,7 +82,7 @@ class TestLogout:
         self, place: Place, browser: Browser
     ) -> None:
         await browser.sign_in()
-        cookie, refresh_token = browser.cookie, place.provider.given[-2]
+        cookie = browser.cookie
         answered = await browser.ours.post(LOGOUT, headers=PAGE)
         address = urlsplit(answered.json()["end_session_url"])
         asked = parse_qs(address.query)
@@ -87,11 +90,25 @@ class TestLogout:
         assert address.path.endswith("/logout")
         assert asked["post_logout_redirect_uri"] == [f"{PUBLIC_URL}/"]
         assert asked["id_token_hint"] == [place.provider.given[-1]]
-        assert place.provider.revoked == [refresh_token]
+        # Single sign-on lives on until the browser goes there.
+        assert place.provider.revoked == []
         assert browser.cookie is None
         again = await browser.ours.get(ME, headers={"Cookie": f"{SESSION_COOKIE}={cookie}"})
         assert again.json()["code"] == "session_ended"
         assert await place.ask(LEFT) == [(0,)]
+
+    async def test_gives_the_token_back_where_the_issuer_has_no_such_address(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        async with fake_provider() as provider:
+            provider.ends_sessions = False
+            async with place_of(migrated, tmp_path, provider) as place:
+                browser = place.browser()
+                await browser.sign_in()
+                refresh_token = provider.given[-2]
+                answered = await browser.ours.post(LOGOUT, headers=PAGE)
+                assert answered.json() == {"end_session_url": None}
+                assert provider.revoked == [refresh_token]
 
     async def test_ends_what_is_open_by_it(self, place: Place, browser: Browser) -> None:
         await browser.sign_in()

@@ -57,6 +57,8 @@ class FakeProvider:
     codes: dict[str, tuple[SignedInThere, dict[str, str]]] = field(default_factory=dict)
     calls: list[dict[str, str]] = field(default_factory=list)
     """The forms that the token endpoint got."""
+    ends_sessions: bool = True
+    """Whether it has an address where browsers end their session with it."""
     revoked: list[str] = field(default_factory=list)
     given: list[str] = field(default_factory=list)
     """Every secret that was ever handed out."""
@@ -82,6 +84,7 @@ class FakeProvider:
         return None
 
     async def describe(self, _request: web.Request) -> web.Response:
+        ends = {"end_session_endpoint": f"{self.issuer}/logout"} if self.ends_sessions else {}
         return web.json_response(
             {
                 "issuer": self.issuer,
@@ -89,7 +92,7 @@ class FakeProvider:
                 "authorization_endpoint": f"{self.issuer}/authorize",
                 "token_endpoint": f"{self.issuer}/token",
                 "revocation_endpoint": f"{self.issuer}/revoke",
-                "end_session_endpoint": f"{self.issuer}/logout",
+                **ends,
                 "authorization_response_iss_parameter_supported": self.names_itself,
             }
         )

@@ -86,9 +86,11 @@ class OwnSessions:
         await self._end(caller, but=caller.grounds.web_session_id)
 
     async def sign_out(self, ticket: str | None) -> str | None:
-        """End the session of a cookie, if there is one, here and at the issuer.
+        """End the session of a cookie, if there is one, here.
 
-        Gives the address where the browser ends its session with the issuer too, if it has one.
+        Gives the address where the browser ends its session with the issuer too. Until it goes
+        there, single sign-on lives on: giving the refresh token back would end that as well, so
+        that is done only where the issuer has no such address.
         """
         found = None
         if ticket is not None and is_ticket(ticket):
@@ -100,10 +102,12 @@ class OwnSessions:
             ended = [self._opened(row) for row in rows]
             ids = [row.id for row in rows]
             await end_sessions(session, ids, found.actor, self._clock.now())
-        await self._give_back(ended)
-        if self._server is None or found.issuer != self._server.issuer:
-            return None
-        return await self._server.logout_address(ended[0].id_token if ended else None)
+        address = None
+        if self._server is not None and found.issuer == self._server.issuer:
+            address = await self._server.logout_address(ended[0].id_token if ended else None)
+        if address is None:
+            await self._give_back(ended)
+        return address
 
     async def _end(
         self, caller: Caller, *, only: UUID | None = None, but: UUID | None = None
