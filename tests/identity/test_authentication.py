@@ -229,8 +229,10 @@ class TestAuthenticate:
             for header in ("hunter2", "mun_hunter2", "Basic hunter2", "Bearer mun_hunter2"):
                 with pytest.raises(InvalidTokenError):
                     await authenticator.authenticate(header)
+            with pytest.raises(InvalidTokenError):
+                await authenticator.authenticate(None, "hunter2")
         refused = [entry.get("scheme", entry.get("reason")) for entry in logs]
-        assert refused == [None, None, "Basic", "no_such_way_in"]
+        assert refused == [None, None, "Basic", "no_such_way_in", "no_such_way_in"]
         assert "hunter2" not in str(logs)
 
     async def test_refuses_who_is_erased_while_signing_in(

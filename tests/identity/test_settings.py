@@ -118,6 +118,19 @@ class TestIdentitySettings:
             identity(changes)
 
 
+class TestWebSignInSettings:
+    def test_asks_to_sign_somebody_in(self) -> None:
+        given = {"issuer": "https://id.example.com", "client_id": "web", "client_secret": "s"}
+        assert WebSignInSettings.model_validate(given).scopes == ("openid",)
+        both = WebSignInSettings.model_validate({**given, "scopes": ["openid", "organization"]})
+        assert both.scopes == ("openid", "organization")
+        with pytest.raises(ValidationError, match="name openid"):
+            WebSignInSettings.model_validate({**given, "scopes": ["organization"]})
+        for scope in ("two words", "", 'quo"te', "new\nline"):
+            with pytest.raises(ValidationError):
+                WebSignInSettings.model_validate({**given, "scopes": ["openid", scope]})
+
+
 class TestIssuerSettings:
     def test_have_defaults_for_what_the_issuer_may_assert(self) -> None:
         settings = issuer({})

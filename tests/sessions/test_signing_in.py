@@ -269,6 +269,46 @@ class TestProvider:
                 pass
 
 
+class TestAudit:
+    async def test_knows_who_signed_in_and_who_did_not(
+        self, place: Place, browser: Browser
+    ) -> None:
+        counter = place.product.serving.sign_in.counter
+        await counter.close()  # what it still holds of other tests
+        await place.database.clean()
+        await browser.sign_in()
+        provider = place.provider
+        await browser.ours.get("/auth/callback?state=x&code=y")
+        provider.redirect_changes = {"iss": "https://evil.example"}
+        await browser.sign_in()
+        provider.redirect_changes = {"error": "access_denied", "code": ABSENT}
+        await browser.sign_in()
+        provider.redirect_changes, provider.id_claims = {}, {"nonce": ABSENT}
+        await browser.sign_in()
+        provider.id_claims, provider.claims = {}, {"aud": "other"}
+        await browser.sign_in()
+        await counter.close()
+        kept = await place.ask(
+            "select action, outcome, details->>'reason' from audit_entry where details->>'route' ="
+            " 'GET /auth/callback' order by 3"
+        )
+        assert kept == [
+            ("sign_in.refused", "failed", reason)
+            for reason in (
+                "access_denied",
+                "access_token_audience",
+                "id_token_other_purpose",
+                "not_begun_here",
+                "other_issuer",
+            )
+        ]
+        started = await place.ask(
+            "select count(*) from audit_entry where action = 'session.started' and actor_id ="
+            " (select id from account)"
+        )
+        assert started == [(1,)]
+
+
 class TestSecrets:
     async def test_are_in_no_column_of_any_table(self, place: Place, browser: Browser) -> None:
         await browser.leave()  # one that is left unfinished

@@ -33,6 +33,12 @@ class Browser:
         """The value of the session's cookie."""
         return self.ours.cookies.get(SESSION_COOKIE)
 
+    def take_session_of(self, other: "Browser") -> None:
+        """Come with the cookie of another one, as to another server behind the same name."""
+        self.ours.cookies.set(
+            SESSION_COOKIE, f"{other.cookie}", domain="muniment.example", path="/"
+        )
+
     async def leave(self, wanted: str | None = None) -> httpx2.Response:
         """Ask to sign in."""
         params = {} if wanted is None else {"next": wanted}

@@ -79,6 +79,18 @@ class CrossSiteRequestError(ForbiddenError):
         )
 
 
+class SignInFailedError(MunimentError):
+    """Nobody was signed in with a browser; the audit may know why, who is answered may not."""
+
+    code = "sign_in_failed"
+    status = 400
+    title = "Nobody was signed in"
+
+    def __init__(self, detail: str, *, hint: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(detail, hint=hint)
+
+
 class TenantRequiredError(ForbiddenError):
     """The caller is known, but not exactly one tenant follows from the token."""
 

@@ -1,38 +1,41 @@
 """What can go wrong with signing in and with sessions."""
 
-from muniment.kit.errors import MunimentError, NotFoundError
+from muniment.identity.errors import SignInFailedError
+from muniment.kit.errors import NotFoundError
 
 
-class SignInBrokenError(MunimentError):
+class SignInBrokenError(SignInFailedError):
     """What came back from the issuer is not what was asked for; the reason is only in the log."""
 
     code = "sign_in_broken"
     status = 400
     title = "The sign-in is not accepted"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(
             "This sign-in was not begun in this browser, took too long, was used before, or did"
             " not end as it should.",
             hint="Begin anew at /auth/login; the log of the server has the reason.",
+            reason=reason,
         )
 
 
-class SignInDeniedError(MunimentError):
+class SignInDeniedError(SignInFailedError):
     """The issuer says that it let nobody in."""
 
     code = "sign_in_denied"
     status = 400
     title = "The identity provider signed nobody in"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(
             "The identity provider ended the sign-in without signing anybody in.",
             hint="Begin anew at /auth/login; the log of the server has the provider's reason.",
+            reason=reason,
         )
 
 
-class SignInLinkUsedError(MunimentError):
+class SignInLinkUsedError(SignInFailedError):
     """The link is not one of ours, was used before, or is too old."""
 
     code = "sign_in_link_used"
@@ -43,6 +46,7 @@ class SignInLinkUsedError(MunimentError):
         super().__init__(
             "This link signed somebody in already, or is older than ten minutes.",
             hint="Start `muniment up` again; it prints a new one.",
+            reason=self.code,
         )
 
 

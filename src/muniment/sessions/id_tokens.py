@@ -52,7 +52,7 @@ class IdTokenVerifier:
             return self._check(signed.claims, signed.issuer, nonce_hash)
         except TokenRefusedError as refusal:
             _log.warning("id_token_refused", reason=refusal.reason.value)
-            raise SignInBrokenError from None
+            raise SignInBrokenError(f"id_token_{refusal.reason.value}") from None
 
     def _check(
         self, claims: Mapping[str, object], issuer: TrustedIssuer, nonce_hash: bytes | None

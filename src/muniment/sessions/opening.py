@@ -75,7 +75,7 @@ class SessionOpener:
             await hold_off_logouts(session, row.issuer)
             if await RevocationRepository(session).covers(signed_in.caller.grounds):
                 _log.warning("sign_in_refused", reason="logged_out_meanwhile")
-                raise SignInBrokenError
+                raise SignInBrokenError("logged_out_meanwhile")
             await WebSessionRepository(session).add(row)
             target = Target("session", row.id)
             await record(

@@ -33,7 +33,7 @@ from muniment.sessions.rights import Rights
 from muniment.sessions.tickets import hash_of, new_ticket
 from muniment.sessions.vault import ID_TOKEN, REFRESH, Vault
 
-LEASE: Final = timedelta(seconds=20)
+LEASE: Final = timedelta(seconds=30)
 """Longer than the call and the two checks after it can take together."""
 PAUSE: Final = timedelta(seconds=5)
 """How long an issuer that gave no answer is left alone."""

@@ -120,7 +120,7 @@ class SignInService:
         if answer.error is not None:
             reason = answer.error if answer.error in _KNOWN_REASONS else "other"
             _log.warning("sign_in_denied", reason=reason)
-            raise SignInDeniedError
+            raise SignInDeniedError(reason)
         if answer.code is None:
             raise _refused("no_code")
         granted = await self._exchange(answer.code, answer.state, attempt)
@@ -180,8 +180,8 @@ class SignInService:
         """Let the access token in like anybody's, which makes the account at the first time."""
         try:
             caller = await self._tokens.authenticate(granted.access_token.get_secret_value())
-        except InvalidTokenError:
-            raise _refused("access_token_refused") from None
+        except InvalidTokenError as refusal:
+            raise _refused(f"access_token_{refusal.reason}") from None
         principal = caller.principal
         if (principal.issuer, principal.client) != (self._server.issuer, self._server.client_id):
             raise _refused("other_client")
@@ -190,4 +190,4 @@ class SignInService:
 
 def _refused(reason: str) -> SignInBrokenError:
     _log.warning("sign_in_refused", reason=reason)
-    return SignInBrokenError()
+    return SignInBrokenError(reason)

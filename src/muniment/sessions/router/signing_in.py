@@ -188,7 +188,7 @@ def _refuse_repeated(request: Request) -> None:
     """Refuse an answer that says something twice: two readers would read two answers."""
     names = [name for name, _ in request.query_params.multi_items()]
     if len(names) != len(set(names)):
-        raise SignInBrokenError
+        raise SignInBrokenError("said_twice")
 
 
 def _redirect(address: str, *cookies: str, status: int = 302) -> Response:
