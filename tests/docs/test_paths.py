@@ -7,7 +7,7 @@ from tests.docs.pages import ROOT, all_pages, name_of
 
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
 BASES = (ROOT, ROOT / "src", ROOT / "src" / "muniment")
-ELSEWHERE = ("application/", "message/", "text/", "/")
+ELSEWHERE = ("application/", "message/", "text/", "/", "build/")
 """What looks like a path and is none of ours: media types, and folders of whoever runs us."""
 
 PAGES = [page for page in all_pages() if "packages" not in page.parts]
