@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.callers import measure_callers
 from bench.closely import measure_closely
 from bench.embedding import measure_embedding
 from bench.figures import Figure, print_figures
@@ -48,6 +49,10 @@ class Bench:
     async def get(self) -> Sequence[Figure]:
         """Measure the authenticated GET."""
         return await measure_reading(await self.product("hashing"), quick=self.quick)
+
+    async def callers(self) -> Sequence[Figure]:
+        """Measure each kind of credential."""
+        return await measure_callers(await self.product("hashing"), quick=self.quick)
 
     async def search(self) -> Sequence[Figure]:
         """Measure search behind walls."""
@@ -86,6 +91,7 @@ PARTS: Mapping[str, Part] = {
     "start": Bench.start,
     "memory": Bench.memory,
     "get": Bench.get,
+    "callers": Bench.callers,
     "search": Bench.search,
     "closely": Bench.closely,
     "ingest": Bench.ingest,
