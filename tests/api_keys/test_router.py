@@ -213,6 +213,7 @@ class TestInUse:
         await run(migrated, statement)
         assert await is_refused(nobody, key.secret)
         await run(migrated, "update account set status = 'active' where status = 'disabled'")
+        assert await is_refused(nobody, key.secret), "a key came back with its owner"
 
     async def test_is_read_in_one_place_alone(
         self, product: WholeProduct, nobody: httpx2.AsyncClient

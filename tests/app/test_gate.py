@@ -271,6 +271,31 @@ class TestAddressLimit:
             assert seen[2:] == [429, 429]
             assert 429 not in seen[:2]
 
+    @pytest.mark.parametrize("shown", [BAD, {"Cookie": "muniment=b"}])
+    async def test_signing_in_is_counted_before_anything_is_done(
+        self, migrated: TestDatabase, tmp_path: Path, shown: Mapping[str, str]
+    ) -> None:
+        async with (
+            product_with(migrated, tmp_path, per_address=(0.001, 3)) as product,
+            product.client(None) as stranger,
+        ):
+            answers = [await stranger.get("/auth/session", headers=shown) for _ in range(5)]
+            assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+            assert "set-cookie" not in answers[-1].headers
+
+    async def test_bad_tokens_keep_nobody_from_signing_in_or_out(
+        self, migrated: TestDatabase, tmp_path: Path
+    ) -> None:
+        async with (
+            product_with(migrated, tmp_path, per_address=(0.001, 3)) as product,
+            product.client(None) as stranger,
+        ):
+            assert (await statuses(stranger, 4))[-1] == 429
+            out = {"Sec-Fetch-Site": "same-origin", "X-Muniment": "1", "Cookie": "muniment=b"}
+            answer = await stranger.post("/auth/logout", headers=out)
+            assert answer.status_code == 200
+            assert answer.headers["set-cookie"]
+
     async def test_probes_and_logouts_are_never_refused(
         self, migrated: TestDatabase, tmp_path: Path
     ) -> None:

@@ -135,6 +135,10 @@ class TestServerSettings:
     @pytest.mark.parametrize(
         "address",
         [
+            "https://h:99999",
+            "https://[::1",
+            "https://:443",
+            "https://u:p@h.example",
             "ask.example.com",
             "ftp://ask.example.com",
             "https://",

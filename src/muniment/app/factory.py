@@ -123,4 +123,5 @@ def _gate(settings: ServerSettings) -> Middleware:
             RateLimiter(limits.per_key, limits.per_key_burst),
         ),
         per_address=RateLimiter(limits.per_address, limits.per_address_burst),
+        signing_in=RateLimiter(limits.per_address, limits.per_address_burst),
     )

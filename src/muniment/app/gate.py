@@ -22,6 +22,8 @@ PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 UNLIMITED: Final = frozenset({*PROBES, "/auth/backchannel-logout"})
 """An issuer tells logouts in a row, and a logout that is refused leaves somebody signed in."""
 
+_API: Final = "/api/"
+_SIGN_IN: Final = "/auth/"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{0,5})?")
 _LONGEST_HOST = 255
@@ -92,8 +94,10 @@ class Gate:
     """Lets requests in that name this server, no more of them than was agreed.
 
     Who has signed in is counted by who they are, everybody else by where they come from. A request
-    with a credential is looked at before it is counted, so a flood of bad tokens locks out nobody
-    who has a good one and the same address.
+    to the API with a credential is looked at before it is counted, so a flood of bad tokens locks
+    out nobody who has a good one and the same address. Other routes look at no credential, or do
+    something before they do, so they are counted first; those of sign-in by themselves, which no
+    flood of tokens reaches.
     """
 
     def __init__(
@@ -103,11 +107,13 @@ class Gate:
         hosts: HostNames,
         callers: CallerLimits,
         per_address: RateLimiter,
+        signing_in: RateLimiter,
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._callers = callers
         self._per_address = per_address
+        self._signing_in = signing_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
@@ -120,13 +126,16 @@ class Gate:
             await _refuse(UnknownHostError(), scope, receive, send)
         elif path in UNLIMITED:
             await self._app(scope, receive, send)
-        elif has_credential:
+        elif has_credential and path.startswith(_API):
             scope[CALLER_LIMITS_KEY] = self._callers
             await self._count_strangers(scope, receive, send)
-        elif wait_s := self._per_address.take(_source_of(scope)):
+        elif wait_s := self._bucket_of(path).take(_source_of(scope)):
             await _refuse(RateLimitedError(wait_s), scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _bucket_of(self, path: str) -> RateLimiter:
+        return self._signing_in if path.startswith(_SIGN_IN) else self._per_address
 
     async def _count_strangers(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and count it when it turns out that its credential says nothing."""
@@ -146,8 +155,12 @@ class Gate:
 
 
 def _is_of_stranger(scope: Scope, start: Message) -> bool:
-    """Tell whether nobody was found behind a request, other than by a fault of ours."""
-    return CALLER_KEY not in scope and start["status"] < HTTPStatus.INTERNAL_SERVER_ERROR
+    """Tell whether a request was refused with nobody found behind it, and not by a fault of ours.
+
+    What was done is answered for, whoever asked.
+    """
+    is_refusal = HTTPStatus.BAD_REQUEST <= start["status"] < HTTPStatus.INTERNAL_SERVER_ERROR
+    return CALLER_KEY not in scope and is_refusal
 
 
 def _source_of(scope: Scope) -> Who:

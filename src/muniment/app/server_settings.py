@@ -2,8 +2,16 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 _MEBIBYTE = 1024 * 1024
 
@@ -98,6 +106,23 @@ class ServerSettings(BaseModel):
     )
 
     rate_limits: RateLimits = RateLimits()
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        """Refuse what no address can be made from, and secrets that would stand in every link."""
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            is_whole = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            raise ValueError("write the address as https://host or https://host:port")
+        if "@" in value:
+            raise ValueError("write the address without user and password")
+        return value
 
     @property
     def base_url(self) -> str:
