@@ -116,6 +116,22 @@ class TestWhatIsTaken:
     ) -> None:
         assert getattr(read(idp, issuer, {name: value}), name) is None
 
+    @pytest.mark.parametrize(
+        ("claims", "shown"),
+        [
+            ({"name": " Alice Example ", "preferred_username": "ae"}, "Alice Example"),
+            ({"name": "x" * 200, "preferred_username": "ae"}, "x" * 200),
+            ({"name": "x" * 201, "preferred_username": "ae"}, "ae"),
+            ({"name": "Alice\x1fExample", "preferred_username": "ae"}, "ae"),
+            ({"name": "  ", "preferred_username": "ae"}, "ae"),
+            ({"name": None, "preferred_username": ["ae"]}, None),
+        ],
+    )
+    def test_the_name_is_one_that_can_be_shown(
+        self, idp: FakeIdp, issuer: TrustedIssuer, claims: dict[str, object], shown: str | None
+    ) -> None:
+        assert read(idp, issuer, claims).name == shown
+
     @pytest.mark.parametrize("name", ["sid", "jti"])
     def test_what_a_token_may_be_revoked_by_is_never_passed_over(
         self, idp: FakeIdp, issuer: TrustedIssuer, name: str

@@ -28,6 +28,7 @@ class Kept:
     group_prefix: str
     attributes: dict[str, object]
     verified_at: datetime
+    asserted_name: str | None = None
 
 
 @pytest.fixture
@@ -76,7 +77,10 @@ def with_token(caller: Caller, issued_at: datetime, *roles: str) -> Caller:
 async def read_rights(database: TestDatabase) -> Kept | None:
     async with database.owner.connect() as owner:
         found = await owner.execute(
-            text("select roles, groups, group_prefix, attributes, verified_at from account_rights")
+            text(
+                "select roles, groups, group_prefix, attributes, verified_at, asserted_name"
+                " from account_rights"
+            )
         )
         row = found.one_or_none()
         return None if row is None else Kept(*row)
@@ -145,6 +149,25 @@ class TestKeep:
         kept = await read_rights(database)
         assert kept is not None
         assert (kept.roles, kept.verified_at) == ([], clock.now())
+
+    @pytest.mark.parametrize("first", [None, "Alice Example"])
+    async def test_writes_another_name_at_once_and_the_same_only_once(
+        self,
+        keeper: RightsKeeper,
+        alice: Caller,
+        database: TestDatabase,
+        clock: FixedClock,
+        first: str | None,
+    ) -> None:
+        written: list[tuple[str | None, datetime]] = []
+        for name in (first, first, "Alice Other", None):
+            await keeper.keep(replace(with_token(alice, clock.now(), "member"), asserted_name=name))
+            kept = await read_rights(database)
+            assert kept is not None
+            written.append((kept.asserted_name, kept.verified_at))
+            clock.advance(timedelta(seconds=1))
+        assert [name for name, _ in written] == [first, first, "Alice Other", None]
+        assert len({at for _, at in written}) == 3
 
     async def test_passes_over_what_an_older_token_says(
         self, keeper: RightsKeeper, alice: Caller, database: TestDatabase, clock: FixedClock

@@ -68,6 +68,7 @@ POST   /api/v1/users                             403 403 403 403 403 201 201 403
 GET    /api/v1/users/{user_id}                   403 403 403 403 403 404 200 403 401 401  user
 PATCH  /api/v1/users/{user_id}                   403 403 403 403 403 404 200 403 401 401  user
 DELETE /api/v1/users/{user_id}                   403 403 403 403 403 404 204 403 401 401  -
+GET    /api/v1/principals                        200 200 200 200 200 200 403 403 401 401  -
 POST   /api/v1/search                            200 200 200 200 200 200 403 403 401 401  document
 POST   /api/v1/search (in the collection)        200 200 200 200 404 404 403 403 401 401  document
 POST   /api/v1/answers                           200 200 200 200 200 200 403 403 401 401  document

@@ -114,6 +114,7 @@ BODIES: Mapping[str, Callable[[Stage], Sent]] = {
     },
     "PATCH /api/v1/users/{user_id}": lambda _: {"json": {"status": "disabled"}},
     "POST /api/v1/api-keys": lambda _: {"json": {"name": "k", "scope": ["search:query"]}},
+    "GET /api/v1/principals": lambda _: {"params": {"query": "staff"}},
     "POST /api/v1/search": lambda _: {"json": {"query": QUESTION}},
     "POST /api/v1/search (in the collection)": lambda stage: {
         "json": {"query": QUESTION, "collections": [stage.collection_id]}

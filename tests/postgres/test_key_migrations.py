@@ -10,6 +10,7 @@ from tests.support.database import migrate
 from tests.support.wall_rows import Library, add_library
 
 BEFORE_RIGHTS = "2026_12_01_0500"
+BEFORE_NAMES = "2026_12_01_1740"
 BEFORE_KEYS = "2026_12_01_1620"
 FILL_RIGHTS = (
     "insert into account_rights values (:account, :tenant, '{}', '{}', '/', '{}', now())"
@@ -76,3 +77,20 @@ async def test_an_erasure_works_without_both(empty: DatabaseUrls) -> None:
     await migrate(empty)
 
     assert await counts(empty, "api_key", "account_rights", "account") == [0, 0, 1]
+
+
+async def test_names_go_down_and_their_rights_stay(empty: DatabaseUrls) -> None:
+    await migrate(empty)
+    async with owner_of(empty).begin() as owner:
+        library = await add_library(owner, 1)
+    await fill(empty, library)
+    async with owner_of(empty).begin() as owner:
+        await owner.execute(text("update account_rights set asserted_name = 'Alice'"))
+
+    await Migrator(empty.owner, all_tables()).downgrade(BEFORE_NAMES)
+    assert await counts(empty, "account_rights") == [1]
+    await migrate(empty)
+
+    async with owner_of(empty).connect() as owner:
+        names = await owner.execute(text("select asserted_name from account_rights"))
+        assert list(names.scalars()) == [None]

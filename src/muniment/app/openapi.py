@@ -36,6 +36,7 @@ TAGS = [
     {"name": "documents", "description": "Upload, watch, read and delete documents."},
     {"name": "search", "description": "Ranked passages of what the caller may read."},
     {"name": "answers", "description": "Answers with citations that are literally true."},
+    {"name": "principals", "description": "Finding people and groups to share with."},
     {"name": "api keys", "description": "Keys that act for their owner, within a scope."},
     {"name": "audit", "description": "Who did what, and what was refused to whom."},
     {"name": "sign-in", "description": "Signing in and out with a browser, at the root."},

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from muniment.answers.router import router as answers
 from muniment.api_keys.router import router as api_keys
+from muniment.directory.router import router as directory
 from muniment.index.router import router as chunks
 from muniment.library.router.library import router as library
 from muniment.oversight.router import router as oversight
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     library,
     chunks,
     sources,
+    directory,
     api_keys,
     oversight,
     own_sessions,

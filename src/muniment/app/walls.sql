@@ -40,8 +40,9 @@ grant select, insert, update on profile to {serving};
 create policy tenant on profile to {serving} using (tenant_id = {tenant})
     with check (tenant_id = {tenant} and exists (select from account a where a.id = account_id));
 
--- What issuers last said about users: the names by which they hold rights. Written with each new token,
--- read where a key lets its owner in.
+-- What issuers last said about users: the names by which they hold rights, and what they are called.
+-- Written with each new token, read where a key lets its owner in, and where colleagues of the same
+-- tenant look for somebody to share with, who are shown names alone (directory/repository.py).
 alter table account_rights enable row level security;
 grant select, insert, update on account_rights to {serving};
 create policy tenant on account_rights to {serving} using (tenant_id = {tenant})

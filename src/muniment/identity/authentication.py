@@ -28,6 +28,8 @@ class Caller:
     """What lets them in, and may be revoked while they are being answered."""
     new_cookie: SecretStr | None = None
     """The value that the cookie of their session has from now on, where it has changed."""
+    asserted_name: str | None = None
+    """What a token that they have come with calls them; for colleagues who look for them."""
 
 
 class WayIn(Protocol):

@@ -88,7 +88,8 @@ class BearerTokens:
         if self._revocations is not None and await self._revocations.is_revoked(grounds):
             _log.warning("token_refused", reason=Reason.REVOKED.value)
             raise InvalidTokenError(Reason.REVOKED.value, _actor(credential, account))
-        caller = Caller(_make_principal(credential, account), account, grounds)
+        principal = _make_principal(credential, account)
+        caller = Caller(principal, account, grounds, asserted_name=credential.claims.name)
         if known is None:
             await self._tell_verified(caller)
         return caller

@@ -15,6 +15,8 @@ ACCESS_TOKEN: Final = "Bearer"  # noqa: S105 - the payload `typ` of Keycloak's a
 LATEST_TIME: Final = 253_402_300_799
 """The end of the year 9999, the last moment that a datetime can hold."""
 MAX_IDENTIFIER_LENGTH: Final = 255
+MAX_ASSERTED_NAME: Final = 200
+"""As long as a display name may be."""
 OTHER_PURPOSES: Final = ("events", "nonce", "at_hash", "c_hash")
 """Claims of logout and identity tokens: signed by the same key, never meant as a credential."""
 
@@ -38,6 +40,7 @@ class VerifiedClaims:
     token_id: str | None = None
     """`jti`."""
     name: str | None = None
+    """What the issuer calls the user: `name`, else `preferred_username`."""
     email: str | None = None
     locale: str | None = None
     believed_until: datetime | None = None
@@ -71,7 +74,7 @@ def read_claims(
         organisations=organisations_of(claims, issuer),
         session_id=read_identifier(claims, "sid"),
         token_id=read_identifier(claims, "jti"),
-        name=_display(claims, "name"),
+        name=_asserted_name(claims),
         email=_display(claims, "email"),
         locale=_display(claims, "locale"),
     )
@@ -149,4 +152,14 @@ def _display(claims: Mapping[str, object], name: str) -> str | None:
     value = claims.get(name)
     if isinstance(value, str) and is_plain(value, MAX_IDENTIFIER_LENGTH):
         return value
+    return None
+
+
+def _asserted_name(claims: Mapping[str, object]) -> str | None:
+    """Read what to show of a user to colleagues; what is no name for a line is passed over."""
+    for claim in ("name", "preferred_username"):
+        value = claims.get(claim)
+        name = value.strip() if isinstance(value, str) else ""
+        if is_plain(name, MAX_ASSERTED_NAME):
+            return name
     return None

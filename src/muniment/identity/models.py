@@ -79,6 +79,8 @@ class AccountRights(Base):
     attributes: Mapped[dict[str, AttributeValue]] = mapped_column(JSONB)
     verified_at: Mapped[datetime]
     """When the issuer said so (`iat` of the token), and by our clock at the latest now."""
+    asserted_name: Mapped[str | None]
+    """What the issuer calls the user, for colleagues who look for them; no right hangs on it."""
 
 
 class ErasedSubject(Base):

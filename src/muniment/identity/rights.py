@@ -25,19 +25,21 @@ _LONGEST: Final = timedelta(hours=1)
 _KEEP: Final = text(
     """
     insert into account_rights as kept
-        (account_id, tenant_id, roles, groups, group_prefix, attributes, verified_at)
-    select a.id, a.tenant_id, :roles, :groups, :group_prefix, :attributes, :said_at
+        (account_id, tenant_id, roles, groups, group_prefix, attributes, verified_at, asserted_name)
+    select a.id, a.tenant_id, :roles, :groups, :group_prefix, :attributes, :said_at, :asserted_name
     from account a
     where a.id = :account and a.status = 'active' and not exists (
         select from account_rights r
         where r.account_id = a.id and (r.verified_at > :said_at
             or r.verified_at > :said_at - :young
+                and r.asserted_name is not distinct from :asserted_name
                 and (r.roles, r.groups, r.group_prefix, r.attributes)
                     = (:roles, :groups, :group_prefix, :attributes)))
     for share of a
     on conflict (account_id) do update set
         roles = excluded.roles, groups = excluded.groups, group_prefix = excluded.group_prefix,
-        attributes = excluded.attributes, verified_at = excluded.verified_at
+        attributes = excluded.attributes, verified_at = excluded.verified_at,
+        asserted_name = excluded.asserted_name
     where kept.verified_at <= excluded.verified_at
     """
 ).bindparams(
@@ -47,6 +49,7 @@ _KEEP: Final = text(
     bindparam("attributes", type_=JSONB),
     bindparam("said_at", type_=DateTime(timezone=True)),
     bindparam("young", type_=Interval),
+    bindparam("asserted_name", type_=Text),
 )
 
 
@@ -78,6 +81,7 @@ class RightsKeeper:
             "attributes": dict(principal.attributes),
             "said_at": min(caller.grounds.issued_at or now, now),
             "young": self._young,
+            "asserted_name": caller.asserted_name,
         }
         async with self._transactions.begin(Scope(principal.tenant_id)) as session:
             await session.execute(_KEEP, values)

@@ -242,6 +242,21 @@ class ApiKeySettings(_Settings):
         return self
 
 
+class DirectorySettings(_Settings):
+    """Whom users find when they look for somebody to share with."""
+
+    people: Literal["tenant", "groups", "nobody"] = Field(
+        default="tenant",
+        description="The colleagues that a user finds: all of the tenant, those who share a group "
+        "with the user, or nobody.",
+    )
+    groups: Literal["tenant", "own", "nobody"] = Field(
+        default="own",
+        description="The groups that a user finds: all that tokens of the tenant lately named, "
+        "those that the user is in, with the groups above them, or none (`nobody`).",
+    )
+
+
 class IdentitySettings(_Settings):
     """Who may sign in and what roles allow; no issuer means local mode."""
 
@@ -267,6 +282,9 @@ class IdentitySettings(_Settings):
         "grow old.",
     )
     api_keys: ApiKeySettings = Field(default=ApiKeySettings(), description="API keys of users.")
+    directory: DirectorySettings = Field(
+        default=DirectorySettings(), description="Whom users find to share with."
+    )
     session_keys: tuple[SecretStr, ...] = Field(
         default=(),
         description="Keys that seal the tokens of browser sessions in the database, newest first: "

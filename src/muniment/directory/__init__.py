@@ -1,0 +1,1 @@
+"""Finding colleagues and groups to share with, as far as the settings allow."""
