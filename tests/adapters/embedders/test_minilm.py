@@ -14,7 +14,9 @@ from muniment_minilm import model_files
 from tests.adapters.embedders.golden import GOLDEN, LONG, TEXTS, processor_kind
 
 SAME_KIND_TOLERANCE = 1e-3
-OTHER_KIND_COSINE = 0.98
+OTHER_KIND_COSINE = 0.95
+"""Without VNNI pairs of products are added in 16 bits, and what is too large for them is cut off: for
+short texts of unusual words .963 was seen between AVX2 and VNNI."""
 
 
 @pytest.fixture(scope="module")
