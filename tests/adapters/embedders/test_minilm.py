@@ -15,8 +15,8 @@ from tests.adapters.embedders.golden import GOLDEN, LONG, TEXTS, processor_kind
 
 SAME_KIND_TOLERANCE = 1e-3
 OTHER_KIND_COSINE = 0.95
-"""Without VNNI pairs of products are added in 16 bits, and what is too large for them is cut off: for
-short texts of unusual words .963 was seen between AVX2 and VNNI."""
+"""Without VNNI pairs of products are added in 16 bits, and what is too large for them is cut off.
+For short texts of unusual words .963 was seen between AVX2 and VNNI."""
 
 
 @pytest.fixture(scope="module")
