@@ -1,9 +1,7 @@
 """Rights of sessions are renewed once, whoever asks and in however many processes."""
 
 import asyncio
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
@@ -302,53 +300,3 @@ class TestProviderAway:
             place.provider.status = 503
             await strict.let_tokens_expire()
             assert (await browser.get(ME)).status_code == 503
-
-
-class TestKeys:
-    async def test_are_turned_without_ending_a_session(
-        self, place: Place, migrated: TestDatabase, tmp_path: Path
-    ) -> None:
-        """The old key opens what it sealed; the next refresh seals it by the new one."""
-        old, new = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
-        async with AsyncExitStack() as stack:
-            servers = [
-                await stack.enter_async_context(
-                    place_of(migrated, tmp_path, place.provider, session_keys=keys)
-                )
-                for keys in ([old], [new, old], [new])
-            ]
-            browsers = [server.browser() for server in servers]
-            await browsers[0].sign_in()
-            for browser in browsers[1:]:
-                browser.take_session_of(browsers[0])
-            for browser in browsers:
-                await place.let_tokens_expire()
-                assert await roles_of(browser) == ["member"]
-            await place.let_tokens_expire()
-            assert (await browsers[0].get(ME)).json()["code"] == "session_ended"
-        assert place.provider.refreshes == 3
-        assert not (tmp_path / "keys" / "sessions.key").exists()
-
-    async def test_that_have_gone_end_the_session_and_nothing_else(
-        self, place: Place, browser: Browser
-    ) -> None:
-        await browser.sign_in()
-        await place.run("update web_session set refresh_sealed = 'rubbish'")
-        await place.let_tokens_expire()
-        assert (await browser.get(ME)).json()["code"] == "session_ended"
-        assert (await browser.sign_in()).status_code == 302
-
-    async def test_do_not_open_what_was_sealed_for_another_row(
-        self, place: Place, browser: Browser
-    ) -> None:
-        await browser.sign_in()
-        other = place.browser()
-        place.provider.subject = "mallory"
-        await other.sign_in()
-        await place.run(
-            "update web_session s set refresh_sealed = o.refresh_sealed from web_session o"
-            " where s.id <> o.id"
-        )
-        await place.let_tokens_expire()
-        assert (await other.get(ME)).json()["code"] == "session_ended"
-        assert place.provider.refreshes == 0

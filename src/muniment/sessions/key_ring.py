@@ -1,8 +1,8 @@
 """Sealing what a database may keep but nobody may read there: AES-256-GCM under a ring of keys.
 
-The newest key seals, every key of the ring opens. So a key is replaced by putting a new one before
-it: what is written from then on is sealed anew, and the old key can go when the oldest session has
-ended.
+The first key seals, every key of the ring opens. So a key is replaced in two steps: all servers are
+given the new one as the second, and then as the first. What is written from then on is sealed anew,
+and the old key can go when the oldest session has ended.
 """
 
 import os

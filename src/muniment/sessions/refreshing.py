@@ -8,9 +8,10 @@ came, if the generation still is the same.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -20,7 +21,8 @@ from muniment.identity.authentication import Caller, WayIn
 from muniment.identity.errors import ProviderUnavailableError, SessionEndedError
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import Clock
-from muniment.kit.errors import MunimentError
+from muniment.kit.errors import MunimentError, UnavailableError
+from muniment.kit.operational import find_operational_rule
 from muniment.revocation.repository import RevocationRepository
 from muniment.sessions.authorization_server import AuthorizationServer, GrantedTokens
 from muniment.sessions.errors import GrantLostError, GrantRefusedError
@@ -33,14 +35,20 @@ from muniment.sessions.rights import Rights
 from muniment.sessions.tickets import hash_of, new_ticket
 from muniment.sessions.vault import ID_TOKEN, REFRESH, Vault
 
-LEASE: Final = timedelta(seconds=30)
-"""Longer than the call and the two checks after it can take together."""
+LEASE: Final = timedelta(seconds=60)
+"""Longer than the call, the checks after it and storing what came can take together."""
+CHECKS: Final = timedelta(seconds=20)
+"""How long the checks may take: so that enough of the lease is left to store what came."""
 PAUSE: Final = timedelta(seconds=5)
 """How long an issuer that gave no answer is left alone."""
 CROSSING: Final = timedelta(seconds=10)
 """How long the value of a cookie before the last is good: requests cross on their way."""
 _PATIENCE_S: Final = 8.0
 _POLL_S: Final = 0.05
+_RETRY_S: Final = 0.5
+_MARGIN_S: Final = 5.0
+"""How long before the end of its lease a process stops writing."""
+Written = TypeVar("Written")
 _log = structlog.get_logger(__name__)
 
 
@@ -88,7 +96,8 @@ class Refresher:
             self._running[session.id] = running
             running.add_done_callback(lambda task: self._forget(session.id, task))
         # Who asked may go away; what the issuer answers is good only once, and has to be stored.
-        return await asyncio.shield(running)
+        await asyncio.wait([running], timeout=_PATIENCE_S)
+        return running.result() if running.done() else self._as_it_was(session)
 
     def _forget(self, session_id: UUID, task: asyncio.Task[Fresh]) -> None:
         del self._running[session_id]
@@ -121,20 +130,29 @@ class Refresher:
             return await rows.take_lease(session.id, session.refresh_generation, LEASE)
 
     async def _ask(self, session: KnownSession, lease: Lease) -> Fresh:
+        if lease.refresh_sealed is None:
+            # The issuer gave none: its word holds as long as the access token did.
+            raise await self._ended(session, lease, "no_refresh_token")
         try:
-            # Where the issuer gave none, its word holds as long as the access token did.
-            spent = self._vault.open(lease.refresh_sealed or b"", session.id, REFRESH)
+            spent = self._vault.open(lease.refresh_sealed, session.id, REFRESH)
             granted = await self._server.refresh(spent)
-        except (GrantRefusedError, SealBrokenError):
+        except SealBrokenError:
+            # Our own fault, and maybe of this server alone: another may have the key.
+            _log.warning("session_not_opened", reason="another_key", session=str(session.id))
+            return await self._wait_for_issuer(session, lease, None)
+        except GrantRefusedError:
             raise await self._ended(session, lease, "refused_by_issuer") from None
         except GrantLostError:
             return await self._wait_for_issuer(session, lease, None)
         try:
-            caller = await self._believe(session, granted)
-        except ProviderUnavailableError:
-            # Good tokens, and no keys to tell so: they are kept, for the old ones are spent.
-            return await self._wait_for_issuer(session, lease, granted.refresh_token)
-        except MunimentError:
+            async with asyncio.timeout(CHECKS.total_seconds()):
+                caller = await self._believe(session, granted)
+        except Exception as error:
+            if _passes(error):
+                # Good tokens, and no way to tell so: they are kept, for the old ones are spent.
+                return await self._wait_for_issuer(session, lease, granted.refresh_token)
+            if not isinstance(error, MunimentError):
+                raise
             await self._give_back(granted)
             raise await self._ended(session, lease, "answer_refused") from None
         return await self._store(session, lease, granted, caller)
@@ -167,12 +185,15 @@ class Refresher:
             id_hash=None if ticket is None else hash_of(ticket),
             previous_until=None if ticket is None else now + CROSSING,
         )
-        async with vault.transactions.begin(session.scope) as transaction:
-            await hold_off_logouts(transaction, session.issuer)
-            is_good = not await RevocationRepository(transaction).covers(grounds)
-            rows = WebSessionRepository(transaction)
-            is_stored = is_good and await rows.store(session.id, lease.generation, changes)
-        if not is_stored:
+
+        async def write() -> bool:
+            async with vault.transactions.begin(session.scope) as transaction:
+                await hold_off_logouts(transaction, session.issuer)
+                is_good = not await RevocationRepository(transaction).covers(grounds)
+                rows = WebSessionRepository(transaction)
+                return is_good and await rows.store(session.id, lease.generation, changes)
+
+        if not await _while_it_lasts(lease, write):
             await self._give_back(granted)
             raise await self._ended(session, lease, "ended_meanwhile")
         renewed = replace(
@@ -191,9 +212,13 @@ class Refresher:
         self, session: KnownSession, lease: Lease, refresh_token: SecretStr | None
     ) -> Fresh:
         kept = self._vault.seal(refresh_token, session.id, REFRESH)
-        async with self._vault.transactions.begin(session.scope) as transaction:
-            rows = WebSessionRepository(transaction)
-            await rows.note_silence(session.id, lease.generation, PAUSE, kept)
+
+        async def write() -> None:
+            async with self._vault.transactions.begin(session.scope) as transaction:
+                rows = WebSessionRepository(transaction)
+                await rows.note_silence(session.id, lease.generation, PAUSE, kept)
+
+        await (write() if kept is None else _while_it_lasts(lease, write))
         return self._as_it_was(session)
 
     def _as_it_was(self, session: KnownSession) -> Fresh:
@@ -214,3 +239,23 @@ class Refresher:
                 now = self._clock.now()
                 await end_sessions(transaction, [session.id], session.actor, now)
         return SessionEndedError()
+
+
+async def _while_it_lasts(lease: Lease, write: Callable[[], Awaitable[Written]]) -> Written:
+    """Write until it is written: the token before is spent, so that one lost is a session lost."""
+    async with asyncio.timeout(max(_MARGIN_S, lease.ends_at - _MARGIN_S - time.monotonic())):
+        while True:
+            try:
+                return await write()
+            except Exception as error:
+                if not _passes(error):
+                    raise
+                _log.warning("session_not_stored", reason=type(error).__name__)
+            await asyncio.sleep(_RETRY_S)
+
+
+def _passes(error: Exception) -> bool:
+    """Tell whether something is only away for the moment, which says nothing about a token."""
+    if isinstance(error, MunimentError):
+        return isinstance(error, UnavailableError)
+    return find_operational_rule(error) is not None

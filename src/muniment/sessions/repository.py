@@ -1,5 +1,6 @@
 """Sessions and sign-ins under way in the database; each statement in a transaction of who asks."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -63,6 +64,8 @@ class Lease:
 
     generation: int
     refresh_sealed: bytes | None
+    ends_at: float
+    """On the monotonic clock of this process, and rather too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,15 @@ class WebSessionRepository:
             )
             .returning(WebSession.refresh_generation, WebSession.refresh_sealed)
         )
+        ends_at = time.monotonic() + lasts.total_seconds()
         row = (await self._session.execute(taken)).one_or_none()
-        return None if row is None else Lease(row.refresh_generation, row.refresh_sealed)
+        return None if row is None else Lease(row.refresh_generation, row.refresh_sealed, ends_at)
 
     async def store(self, session_id: UUID, generation: int, changes: Changes) -> bool:
-        """Write what came of asking; False for whose lease is not the last one, or an ended one."""
+        """Write what came of asking; False for whose lease is not the last one, or an ended one.
+
+        Who was not told that it is written may ask again: it is written once.
+        """
         values = {name: value for name, value in asdict(changes).items() if value is not None}
         if changes.id_hash is not None:
             values["previous_id_hash"] = WebSession.id_hash
@@ -187,7 +194,15 @@ class WebSessionRepository:
             )
             .returning(WebSession.id)
         )
-        return (await self._session.scalars(written)).first() is not None
+        if (await self._session.scalars(written)).first() is not None:
+            return True
+        same = select(WebSession.id).where(
+            WebSession.id == session_id,
+            WebSession.ended_at.is_(None),
+            WebSession.refresh_generation == generation + 1,
+            WebSession.verified_at == changes.verified_at,
+        )
+        return (await self._session.scalars(same)).first() is not None
 
     async def note_silence(
         self, session_id: UUID, generation: int, pause: timedelta, kept: bytes | None = None
