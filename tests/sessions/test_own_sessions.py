@@ -150,6 +150,23 @@ class TestLogout:
         assert (await browser.get(LOGOUT)).status_code == 405
         assert await is_in(browser)
 
+    async def test_ends_every_session_that_the_browser_comes_with(
+        self, place: Place, browser: Browser
+    ) -> None:
+        """Else whoever plants a second cookie could keep somebody signed in."""
+        await browser.sign_in()
+        other = place.browser()
+        await other.sign_in()
+        values = ("A" * 43, f"{browser.cookie}", f"{other.cookie}")
+        header = "; ".join(f"{SESSION_COOKIE}={value}" for value in values)
+        answered = await place.browser().ours.post(LOGOUT, headers={**PAGE, "Cookie": header})
+        assert answered.status_code == 200
+        assert answered.json()["end_session_url"].startswith(f"{place.provider.issuer}/logout?")
+        assert answered.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=;")
+        assert await place.ask(
+            "select count(*), count(ended_at), count(refresh_sealed) from web_session"
+        ) == [(2, 2, 0)]
+
     async def test_of_nobody_is_done_already(self, browser: Browser) -> None:
         answered = await browser.ours.post(LOGOUT, headers=PAGE)
         assert (answered.status_code, answered.json()) == (200, {"end_session_url": None})

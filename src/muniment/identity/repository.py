@@ -89,6 +89,15 @@ async def _ensure_tenant(session: AsyncSession, name: str) -> int:
     return tenant_id
 
 
+async def hold_active(session: AsyncSession, account_id: UUID) -> bool:
+    """Tell whether a user is let in, and let who shuts them out wait for this transaction.
+
+    So nothing that it writes for the user is left behind when they are disabled or erased.
+    """
+    active = select(Account.id).where(Account.id == account_id, Account.status == "active")
+    return await session.scalar(active.with_for_update(read=True)) is not None
+
+
 async def is_active(session: AsyncSession, account_id: UUID) -> bool:
     """Tell whether a user may still do anything, for what goes on after its request was let in."""
     status = await session.scalar(select(Account.status).where(Account.id == account_id))

@@ -81,17 +81,23 @@ class UnknownParameterError(InvalidInputError):
         )
 
 
+async def pass_unknown_parameters() -> None:
+    """Put into the `dependencies` of a route that somebody else's standard lets say more."""
+
+
 async def refuse_unknown_parameters(request: Request) -> None:
     """Refuse a parameter that no route reads: a filter that is ignored answers another question.
 
-    Put into the `dependencies` of a router. Raises UnknownParameterError.
+    Put into the `dependencies` of a router. Raises UnknownParameterError, but not at a route with
+    `pass_unknown_parameters`.
     """
     route = request.scope.get("route")
     if not request.query_params or not isinstance(route, APIRoute):
         return
-    asked = Dependant(
-        query_params=[field for each in _with_inner(route.dependant) for field in each.query_params]
-    )
+    asked_for = list(_with_inner(route.dependant))
+    if any(each.call is pass_unknown_parameters for each in asked_for):
+        return
+    asked = Dependant(query_params=[field for each in asked_for for field in each.query_params])
     known = {field.alias for field in get_flat_params(asked)}
     unknown = sorted({name[:_LONGEST_SHOWN] for name in request.query_params if name not in known})
     if unknown:

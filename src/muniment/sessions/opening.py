@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muniment.audit.acts import Act, Action, Actor, Target
 from muniment.audit.trail import record
 from muniment.identity.authentication import Caller
+from muniment.identity.repository import hold_active
 from muniment.identity.settings import IdentitySettings
 from muniment.kit.clock import Clock
 from muniment.kit.ids import new_id
@@ -66,7 +67,8 @@ class SessionOpener:
     async def open(self, signed_in: SignedIn, browser: Browser) -> SecretStr:
         """Open a session and give the value of its cookie, always a new one.
 
-        Raises SignInBrokenError where the issuer has ended its own session meanwhile.
+        Raises SignInBrokenError where the issuer has ended its own session meanwhile, or the user
+        was disabled or erased here.
         """
         ticket = new_ticket()
         row = self._row(ticket, signed_in, browser)
@@ -76,6 +78,9 @@ class SessionOpener:
             if await RevocationRepository(session).covers(signed_in.caller.grounds):
                 _log.warning("sign_in_refused", reason="logged_out_meanwhile")
                 raise SignInBrokenError("logged_out_meanwhile")
+            if not await hold_active(session, row.account_id):
+                _log.warning("sign_in_refused", reason="shut_out_meanwhile")
+                raise SignInBrokenError("shut_out_meanwhile")
             await WebSessionRepository(session).add(row)
             target = Target("session", row.id)
             await record(

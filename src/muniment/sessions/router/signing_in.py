@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from muniment.identity.authentication import Authenticator, Caller
@@ -15,6 +15,7 @@ from muniment.identity.errors import (
     TenantRequiredError,
 )
 from muniment.kit.errors import UnavailableError
+from muniment.kit.parameters import pass_unknown_parameters
 from muniment.kit.problems import problem_responses
 from muniment.sessions.cookies import SIGN_IN
 from muniment.sessions.dependencies import (
@@ -66,6 +67,7 @@ async def log_in(
     summary="Come back from the issuer",
     status_code=302,
     response_class=RedirectResponse,
+    dependencies=[Depends(pass_unknown_parameters)],
     openapi_extra=_OPEN,
     responses=problem_responses(
         SignInBrokenError,
@@ -78,7 +80,10 @@ async def log_in(
 async def come_back(
     request: Request, service: SigningIn, cookies: SessionCookies, brought: BroughtBack
 ) -> Response:
-    """Take the issuer's answer from the browser that asked for it, once, and open a session."""
+    """Take the issuer's answer from the browser that asked for it, once, and open a session.
+
+    What else the issuer says is passed over, as RFC 6749 wants it (4.1.2).
+    """
     _refuse_repeated(request)
     state = brought.state or ""
     name = attempt_of(state)
@@ -153,11 +158,14 @@ async def read_session(
 async def log_out(request: Request, cookies: SessionCookies, own: MySessions) -> Response:
     """End the session of this browser here and tell where it ends at the issuer.
 
-    A form of ours is sent on there; it needs no header, but has to come from this server.
+    A form of ours is sent on there; it needs no header, but has to come from this server. Of two
+    cookies of the name one was planted: both sessions end, so that nobody is kept from signing out.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     cookies.rules.refuse_cross_site(request, needs_header=kind != FORM)
-    address = await own.sign_out(cookies.rules.read_session(request))
+    values = dict.fromkeys(cookies_named(request, cookies.rules.cookie_name()))
+    addresses = [await own.sign_out(value) for value in values]
+    address = next((one for one in addresses if one is not None), None)
     if kind == FORM:
         return _redirect(address or "/", cookies.no_session(), status=303)
     answer = JSONResponse(SignedOut(end_session_url=address).model_dump())
