@@ -34,8 +34,11 @@ class TestOfAddress:
         assert BrowserRules.of_address(address) == BrowserRules(origin, is_secure=secure)
 
     def test_names_cookies_for_this_host_wherever_browsers_can(self) -> None:
-        plain = BrowserRules.of_address("http://127.0.0.1:8000")
-        assert (RULES.cookie_name(), plain.cookie_name("-x")) == ("__Host-muniment", "muniment-x")
+        names = [
+            BrowserRules.of_address(address).cookie_name("-x")
+            for address in ("https://[::1]:8443", "http://127.0.0.1:8000", "http://localhost")
+        ]
+        assert names == ["__Host-muniment-x", "muniment-8000-x", "muniment-80-x"]
 
 
 class TestReadSession:

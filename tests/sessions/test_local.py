@@ -50,7 +50,7 @@ class TestLink:
         assert (arrived.status_code, arrived.headers["location"]) == (302, "/docs")
         assert arrived.text == ""
         (cookie,) = arrived.headers.get_list("set-cookie")
-        assert cookie.startswith("muniment=")
+        assert cookie.startswith("muniment-8000=")
         assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax")
         me = (await browser.get(ME)).json()
         assert (me["subject"], sorted(me["roles"])) == ("owner", ["admin", "member"])
@@ -110,11 +110,11 @@ class TestProvider:
     ) -> None:
         link = await link_of(product)
         await browser.get(await link_of(product))
-        cookie = browser.ours.cookies.get("muniment")
+        cookie = browser.ours.cookies.get("muniment-8000")
         settings = {**settings_for(FakeProvider(port=1)), "server": {"public_url": ADDRESS}}
         async with whole_product(migrated, tmp_path, **settings) as guarded:
             other = Browser.at(guarded.asgi, ADDRESS)
-            headers = {"Cookie": f"muniment={cookie}"}
+            headers = {"Cookie": f"muniment-8000={cookie}"}
             assert (await browser.get(ME)).status_code == 200
             assert (await other.ours.get(ME, headers=headers)).json()["code"] == "session_ended"
             assert (await other.get(link)).json()["code"] == "sign_in_unavailable"

@@ -45,8 +45,15 @@ class BrowserRules:
         return cls(f"{parts.scheme}://{shown}{ending}", is_secure=not is_plain)
 
     def cookie_name(self, ending: str = "") -> str:
-        """Name a cookie: `__Host-` binds it to this host, so that no neighbour can set it."""
-        return f"{_PREFIX if self.is_secure else ''}{NAME}{ending}"
+        """Name a cookie: `__Host-` binds it to this host, so that no neighbour can set it.
+
+        On plain http the name has the port: browsers send a cookie to every port of a host.
+        """
+        if self.is_secure:
+            return f"{_PREFIX}{NAME}{ending}"
+        parts = urlsplit(self.origin)
+        port = _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+        return f"{NAME}-{port}{ending}"
 
     def read_session(self, connection: HTTPConnection) -> str | None:
         """Read the cookie of a session. Two of a name are one too many: one was planted."""
