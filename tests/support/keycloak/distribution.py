@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ VERSION: Final = "26.7.3"
 _SHA256: Final = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47"
 _BUILD: Final = ("build", "--db=dev-mem", "--health-enabled=true")
 """Done once, so that starting takes nine seconds instead of thirty."""
+_PAUSES_S: Final = (5.0, 15.0)
 PROGRAMS: Final = ("java", "mvn")
 
 
@@ -56,11 +58,7 @@ def _sole_maker(folder: Path) -> Iterator[None]:
 def _make(folder: Path, home: Path) -> None:
     archive = folder / f"keycloak-quarkus-dist-{VERSION}.tar.gz"
     if not archive.exists():
-        _run(
-            *("mvn", "-q", "-B", "dependency:copy", "-Dmdep.useBaseVersion=true"),
-            f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:tar.gz",
-            f"-DoutputDirectory={folder}",
-        )
+        _fetch(folder)
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != _SHA256:
@@ -75,6 +73,23 @@ def _make(folder: Path, home: Path) -> None:
         made.rename(home)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fetch(folder: Path) -> None:
+    """Have Maven fetch it; a registry that is busy for a moment is asked again."""
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            _run(
+                *("mvn", "-q", "-B", "dependency:copy", "-Dmdep.useBaseVersion=true"),
+                f"-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:tar.gz",
+                f"-DoutputDirectory={folder}",
+            )
+        except DistributionError:
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
+        else:
+            return
 
 
 def _run(*words: str) -> None:
