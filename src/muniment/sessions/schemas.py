@@ -6,7 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_Told = Annotated[str | None, Field(default=None, max_length=4096)]
+# All of them together fit into an address as long as any is read.
+_Short = Annotated[str | None, Field(default=None, max_length=128)]
+_Word = Annotated[str | None, Field(default=None, max_length=512)]
+_Text = Annotated[str | None, Field(default=None, max_length=1024)]
+_Code = Annotated[str | None, Field(default=None, max_length=2048)]
 
 
 class CallbackParameters(BaseModel):
@@ -14,17 +18,17 @@ class CallbackParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    state: _Told = None
-    code: _Told = None
-    iss: _Told = None
-    error: _Told = None
-    error_description: _Told = None
-    error_uri: _Told = None
-    session_state: _Told = None
-    scope: _Told = None
-    prompt: _Told = None
-    authuser: _Told = None
-    hd: _Told = None
+    state: _Word = None
+    code: _Code = None
+    iss: _Word = None
+    error: _Word = None
+    error_description: _Text = None
+    error_uri: _Word = None
+    session_state: _Word = None
+    scope: _Text = None
+    prompt: _Short = None
+    authuser: _Short = None
+    hd: _Short = None
 
 
 class SignedInUser(BaseModel):
