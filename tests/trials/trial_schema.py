@@ -44,11 +44,16 @@ async def run(address: str, token: str | None, seed: int) -> tuple[int, str]:
     return code, printed.decode()
 
 
+def _seed() -> int:
+    """Draw a seed; in CI always the same one: what others find is found at a developer's desk."""
+    return 1 if os.environ.get("CI") else random.SystemRandom().randrange(2**31)
+
+
 @pytest.mark.parametrize("roles", [("member", "admin"), (), None], ids=["all", "no role", "nobody"])
 async def test_answers_are_as_the_document_says(
     tmp_path: Path, roles: tuple[str, ...] | None
 ) -> None:
-    seed = int(os.environ.get("SCHEMA_SEED") or random.SystemRandom().randrange(2**31))
+    seed = int(os.environ.get("SCHEMA_SEED") or _seed())
     settings = {"MUNIMENT_EMBEDDING__SPACE": "hashing", **UNLIMITED}
     async with product_process(tmp_path / "product", settings) as product:
         token = None if roles is None else await product.token("fuzz", *roles)
