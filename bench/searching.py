@@ -38,7 +38,8 @@ select set_config('muniment.tenant', $1, true), set_config('muniment.principals'
        set_config('plan_cache_mode', 'force_generic_plan', true),
        set_config('enable_seqscan', 'off', true),
        set_config('max_parallel_workers_per_gather', '0', true),
-       set_config('hnsw.iterative_scan', 'relaxed_order', true)
+       set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('ivfflat.iterative_scan', 'relaxed_order', true)
 """
 # The question stands in a sub-select, else a generic plan reads its text anew for every row.
 _LIVE = "deleted_at is null and ready_version is not null"
