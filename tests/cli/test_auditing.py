@@ -38,7 +38,7 @@ class TestAudit:
     def test_is_read_in_as_many_pages_as_it_takes(
         self, run: Run, removed: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("muniment.cli.auditing.MAX_LIMIT", 1)
+        monkeypatch.setattr("muniment.cli.paging.MAX_LIMIT", 1)
         found = entries(run, "--action", "document.deleted", "--limit", "2")
         assert [str(entry.object and entry.object.id) for entry in found] == removed[::-1]
 

@@ -87,7 +87,7 @@ class TestList:
     ) -> None:
         for name in ("one", "two", "three"):
             run("keys create", "--name", name, *SEARCH, "--as", "max")
-        monkeypatch.setattr("muniment.cli.keys.MAX_LIMIT", 1)
+        monkeypatch.setattr("muniment.cli.paging.MAX_LIMIT", 1)
         assert [key["name"] for key in listed(run, "max")] == ["three", "two", "one"]
 
 

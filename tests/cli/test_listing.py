@@ -41,8 +41,7 @@ class TestDocuments:
     def test_are_all_there_however_many_pages_they_fill(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("muniment.cli.listing.MAX_LIMIT", 1)
-        monkeypatch.setattr("muniment.cli.collections.MAX_LIMIT", 1)
+        monkeypatch.setattr("muniment.cli.paging.MAX_LIMIT", 1)
         assert names(run, "--as", "lister") == ["4.pdf", "3.txt", "2.txt", "1.txt"]
 
     def test_are_shown_with_what_became_of_them(self, run: Run) -> None:

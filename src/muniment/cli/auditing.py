@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -10,10 +11,10 @@ from rich.table import Table
 from muniment.audit.acts import Action
 from muniment.cli.collections import session_of
 from muniment.cli.command import Place, request_of
+from muniment.cli.paging import all_items
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
 from muniment.cli.terminal import console_of_results, line, print_json
-from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.oversight.schemas import EntryFilter, EntryRead
 from muniment.oversight.service import OversightService
 
@@ -70,17 +71,8 @@ async def _read(
     async with transaction as session:
         oversight = OversightService(session)
         read = oversight.list_unassigned if no_tenant else oversight.list_entries
-        cursor: str | None = None
-        left = limit
-        while left > 0:
-            request = PageRequest(cursor, min(left, MAX_LIMIT))
-            page = await read(product.principal, wanted, request)
-            for entry in page.items:
-                yield entry
-            left -= len(page.items)
-            cursor = page.next
-            if cursor is None:
-                break
+        async for entry in all_items(partial(read, product.principal, wanted), most=limit):
+            yield entry
 
 
 def _table(entries: Sequence[EntryRead]) -> Table:

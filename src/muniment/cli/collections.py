@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -9,9 +10,9 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muniment.cli.command import UsageError, request_of
+from muniment.cli.paging import all_items
 from muniment.cli.product import Product
 from muniment.kit.clock import SystemClock
-from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.collections import CollectionView
 from muniment.library.schemas.collections import CollectionCreate
 from muniment.library.service.collections import CollectionService
@@ -46,14 +47,7 @@ def documents_of(product: Product, session: AsyncSession) -> DocumentService:
 async def all_collections(product: Product, session: AsyncSession) -> list[CollectionView]:
     """List every collection that the acting user knows of."""
     service = collections_of(product, session)
-    views: list[CollectionView] = []
-    cursor: str | None = None
-    while True:
-        page = await service.list_visible(product.principal, PageRequest(cursor, MAX_LIMIT))
-        views += page.items
-        cursor = page.next
-        if cursor is None:
-            return views
+    return [view async for view in all_items(partial(service.list_visible, product.principal))]
 
 
 async def find_held(product: Product, wanted: str) -> UUID | None:

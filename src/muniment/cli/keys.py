@@ -1,5 +1,6 @@
 """Commands for API keys of the local user: make, list and revoke them."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -12,12 +13,12 @@ from muniment.app.local_mode import refuse_keys_of_ours
 from muniment.cli.collections import session_of
 from muniment.cli.command import Place, request_of
 from muniment.cli.listing import table_of
+from muniment.cli.paging import all_items
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
 from muniment.cli.terminal import console_of_messages, console_of_results, line, print_json
 from muniment.cli.tokens import read_duration
 from muniment.kit.clock import SystemClock
-from muniment.kit.pagination import MAX_LIMIT, PageRequest
 
 
 async def create_key(
@@ -80,11 +81,4 @@ def _service(product: Product, session: AsyncSession) -> ApiKeyService:
 
 async def _keys(product: Product, session: AsyncSession) -> list[ApiKeyRead]:
     service = _service(product, session)
-    keys: list[ApiKeyRead] = []
-    cursor: str | None = None
-    while True:
-        page = await service.list_own(product.principal, PageRequest(cursor, MAX_LIMIT))
-        keys += page.items
-        cursor = page.next
-        if cursor is None:
-            return keys
+    return [key async for key in all_items(partial(service.list_own, product.principal))]

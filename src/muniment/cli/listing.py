@@ -1,5 +1,6 @@
 """Commands that show what is there, and remove it."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -15,11 +16,11 @@ from muniment.cli.collections import (
     session_of,
 )
 from muniment.cli.command import Place
+from muniment.cli.paging import all_items
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
 from muniment.cli.terminal import console_of_results, line, print_json
 from muniment.kit.etag import ANY_REVISION
-from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.repository.documents import DocumentCriteria, DocumentView
 from muniment.library.service.presentation import present_collection, present_document
 
@@ -82,15 +83,8 @@ async def _documents(
     service = documents_of(product, session)
     views: list[DocumentView] = []
     for each in wanted:
-        cursor: str | None = None
-        while True:
-            page = await service.list_in(
-                product.principal, each, DocumentCriteria(), PageRequest(cursor, MAX_LIMIT)
-            )
-            views += page.items
-            cursor = page.next
-            if cursor is None:
-                break
+        read = partial(service.list_in, product.principal, each, DocumentCriteria())
+        views += [view async for view in all_items(read)]
     # Ids rise with time, so this is one order across all collections.
     return sorted(views, key=lambda view: view.document.id, reverse=True)
 

@@ -11,18 +11,18 @@ once nothing is believed: two rules refuse, and a person who knows better says `
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
 from muniment.cli.collections import documents_of, session_of
 from muniment.cli.files import holds_files
+from muniment.cli.paging import all_items
 from muniment.cli.product import Product
 from muniment.identity.principal import Principal
 from muniment.kit.errors import MunimentError
 from muniment.kit.etag import ANY_REVISION
-from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.library.models import Document
 from muniment.library.repository.documents import DocumentCriteria
 
@@ -96,25 +96,14 @@ async def prune(
 
 async def editable_documents(product: Product, collection_id: UUID) -> list[Document]:
     """List the documents with an address that the user may edit, whoever brought them."""
-    found: list[Document] = []
-    cursor: str | None = None
     async with session_of(product) as session:
         service = documents_of(product, session)
-        while True:
-            page = await service.list_in(
-                product.principal,
-                collection_id,
-                DocumentCriteria(),
-                PageRequest(cursor, MAX_LIMIT),
-            )
-            found += [
-                view.document
-                for view in page.items
-                if view.may_edit and view.document.uri is not None
-            ]
-            cursor = page.next
-            if cursor is None:
-                return found
+        read = partial(service.list_in, product.principal, collection_id, DocumentCriteria())
+        return [
+            view.document
+            async for view in all_items(read)
+            if view.may_edit and view.document.uri is not None
+        ]
 
 
 def known_below(

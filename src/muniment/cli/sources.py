@@ -1,5 +1,6 @@
 """Commands for sources: what is followed, and an end of it."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -14,12 +15,12 @@ from muniment.cli.collections import (
 from muniment.cli.command import Place
 from muniment.cli.following import sources_of
 from muniment.cli.listing import table_of
+from muniment.cli.paging import all_items
 from muniment.cli.product import Product, open_product
 from muniment.cli.searching import AsJson
 from muniment.cli.terminal import console_of_results, line, print_json
 from muniment.kit.durations import format_duration
 from muniment.kit.etag import ANY_REVISION
-from muniment.kit.pagination import MAX_LIMIT, PageRequest
 from muniment.sources.schemas import SourceRead
 from muniment.sources.service import present_source
 
@@ -62,12 +63,6 @@ async def _sources(product: Product, collection: UUID | None) -> list[SourceRead
         service = sources_of(product, session)
         found: list[SourceRead] = []
         for each in wanted:
-            cursor: str | None = None
-            while True:
-                request = PageRequest(cursor, MAX_LIMIT)
-                page = await service.list_in(product.principal, each, request)
-                found += [present_source(source) for source in page.items]
-                cursor = page.next
-                if cursor is None:
-                    break
+            read = partial(service.list_in, product.principal, each)
+            found += [present_source(source) async for source in all_items(read)]
     return found

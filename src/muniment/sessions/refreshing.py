@@ -147,7 +147,7 @@ class Refresher:
         try:
             async with asyncio.timeout(CHECKS.total_seconds()):
                 caller = await self._believe(session, granted)
-        except Exception as error:
+        except Exception as error:  # boundary: passed on unless it passes by itself or is a refusal
             if _passes(error):
                 # Good tokens, and no way to tell so: they are kept, for the old ones are spent.
                 return await self._wait_for_issuer(session, lease, granted.refresh_token)
@@ -247,7 +247,7 @@ async def _while_it_lasts(lease: Lease, write: Callable[[], Awaitable[Written]])
         while True:
             try:
                 return await write()
-            except Exception as error:
+            except Exception as error:  # boundary: passed on unless it passes by itself
                 if not _passes(error):
                     raise
                 _log.warning("session_not_stored", reason=type(error).__name__)
