@@ -12,6 +12,7 @@ import pytest
 
 from tests.keycloak.conftest import Behind, calling
 from tests.keycloak.test_callers import ME
+from tests.keycloak.test_sign_in import SAME_SITE, signed_in
 
 pytestmark = [pytest.mark.xdist_group("keycloak"), pytest.mark.timeout(400)]
 WITHIN_S = 1.0
@@ -27,29 +28,35 @@ class Stream:
 
 @asynccontextmanager
 async def following(behind: Behind, user: str, address: str) -> AsyncIterator[Stream]:
-    """Follow a document that nobody reads, as a user who signs in for it."""
-    async with behind.caller(user, at=address) as client:
-        made = await client.post("/api/v1/collections", json={"name": f"Of {user}"})
-        path = f"/api/v1/collections/{made.raise_for_status().json()['id']}"
-        files = {"file": ("waits.txt", b"Nobody reads this yet.")}
-        (await client.post(f"{path}/documents", files=files)).raise_for_status()
-        opened = asyncio.Event()
+    """Follow a document that nobody reads, as a user who gets a token for it."""
+    async with behind.caller(user, at=address) as client, followed(client) as stream:
+        yield stream
 
-        async def follow() -> float:
-            async with client.stream("GET", f"{path}/events") as answer:
-                answer.raise_for_status()
-                opened.set()
-                async for _ in answer.aiter_bytes():
-                    pass
-            return time.monotonic()
 
-        task = asyncio.create_task(follow())  # watched by the test
-        try:
-            async with asyncio.timeout(10):
-                await opened.wait()
-            yield Stream(client, task)
-        finally:
-            task.cancel()
+@asynccontextmanager
+async def followed(client: httpx2.AsyncClient) -> AsyncIterator[Stream]:
+    """Upload a document that nobody reads, and follow it."""
+    made = await client.post("/api/v1/collections", json={"name": "Waits"})
+    path = f"/api/v1/collections/{made.raise_for_status().json()['id']}"
+    files = {"file": ("waits.txt", b"Nobody reads this yet.")}
+    (await client.post(f"{path}/documents", files=files)).raise_for_status()
+    opened = asyncio.Event()
+
+    async def follow() -> float:
+        async with client.stream("GET", f"{path}/events") as answer:
+            answer.raise_for_status()
+            opened.set()
+            async for _ in answer.aiter_bytes():
+                pass
+        return time.monotonic()
+
+    task = asyncio.create_task(follow())
+    try:
+        async with asyncio.timeout(10):
+            await opened.wait()
+        yield Stream(client, task)
+    finally:
+        task.cancel()
 
 
 async def seconds_until_refused(client: httpx2.AsyncClient, since: float) -> float:
@@ -111,6 +118,25 @@ class TestBackChannel:
             assert await seconds_until_refused(stream.client, told) < WITHIN_S + 0.5
             async with asyncio.timeout(5):
                 assert await stream.ended - told < WITHIN_S + 0.5
+
+    async def test_ends_what_a_browser_has_open_as_well(self, behind: Behind) -> None:
+        await behind.realm.add_user("quinn", like="alice")
+        async with (
+            signed_in(behind, "quinn") as browser,
+            httpx2.AsyncClient(
+                base_url=behind.second,
+                headers={**browser.header(behind.second), **SAME_SITE},
+                timeout=30,
+            ) as client,
+            followed(client) as stream,
+        ):
+            await asyncio.sleep(1.1)
+            assert not stream.ended.done()
+            await behind.realm.log_out("quinn")
+            told = time.monotonic()
+            assert await seconds_until_refused(client, told) < WITHIN_S
+            async with asyncio.timeout(5):
+                assert await stream.ended - told < WITHIN_S
 
     async def test_leaves_other_people_alone(self, behind: Behind) -> None:
         await behind.realm.add_user("nina", like="alice")
