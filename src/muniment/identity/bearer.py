@@ -6,8 +6,9 @@ was disabled a moment ago is refused, remembered token or not.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -42,6 +43,8 @@ class Credential:
     permissions: frozenset[Permission]
     issued_at: datetime
     """When it was issued by our clock, at the earliest: the issuer's may be ahead of it."""
+    principals: dict[UUID, Principal] = field(default_factory=dict, compare=False)
+    """The caller by account, made at the first request: what it is made of does not change."""
 
 
 class BearerTokens:
@@ -147,10 +150,13 @@ def _actor(credential: Credential, account: KnownAccount) -> Actor:
 
 
 def _make_principal(credential: Credential, account: KnownAccount) -> Principal:
-    return Principal.from_claims(
-        credential.claims,
-        user_id=account.account_id,
-        tenant_id=account.tenant_id,
-        tenant=credential.tenant,
-        permissions=credential.permissions,
-    )
+    known = credential.principals.get(account.account_id)
+    if known is None:
+        known = credential.principals[account.account_id] = Principal.from_claims(
+            credential.claims,
+            user_id=account.account_id,
+            tenant_id=account.tenant_id,
+            tenant=credential.tenant,
+            permissions=credential.permissions,
+        )
+    return known
